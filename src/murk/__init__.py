@@ -1,0 +1,23 @@
+"""Plan, train and check classifiers on labels that are mostly wrong."""
+
+from murk.data import Dataset, Examples, load
+from murk.learn import Fit, fit
+from murk.measure import Estimate, accuracy_from_votes, effective_clean_labels
+from murk.noise import Annotators, Channel, Dilution, Votes
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Annotators",
+    "Channel",
+    "Dataset",
+    "Dilution",
+    "Estimate",
+    "Examples",
+    "Fit",
+    "Votes",
+    "accuracy_from_votes",
+    "effective_clean_labels",
+    "fit",
+    "load",
+]

@@ -1,0 +1,29 @@
+"""Where examples come from: arrays and memory maps, catalog sets, and sources that mix images at batch time."""
+
+from murk.data.catalog import content_sha256, entry, fetch, load, locate
+from murk.data.download import Progress
+from murk.data.entries import ENTRIES, CatalogEntry
+from murk.data.examples import Dataset, Examples
+from murk.data.mix import ChannelMoments, Interleaved, Shown, WhiteNoise, channel_moments
+from murk.data.sources import ArraySource, ImageSource, as_source
+
+__all__ = [
+    "ENTRIES",
+    "ArraySource",
+    "CatalogEntry",
+    "ChannelMoments",
+    "Dataset",
+    "Examples",
+    "ImageSource",
+    "Interleaved",
+    "Progress",
+    "Shown",
+    "WhiteNoise",
+    "as_source",
+    "channel_moments",
+    "content_sha256",
+    "entry",
+    "fetch",
+    "load",
+    "locate",
+]

@@ -1,0 +1,91 @@
+"""Checkpoints: everything a training needs to go on, in one file that is either whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from murk.errors import DataError
+
+__all__ = ["read_tensors", "replace_file", "write_tensors"]
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and JSON facts as one safetensors file; a reader sees the old file or the new one, never a part.
+
+    Raises:
+        DataError: the folder cannot be written, or the disk is full; the old file stays.
+    """
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    replace_file(path, save(whole, metadata={"murk": json.dumps(facts, allow_nan=False)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a file that `write_tensors` wrote. Nothing in it is ever run as code.
+
+    Raises:
+        DataError: no such file, or not a whole file of murk's.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["murk"])
+            if not isinstance(facts, dict):
+                raise ValueError("the facts are not a JSON object")
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 - not a dict
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}; check the path") from error
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{path} is not a whole safetensors file written by murk ({type(error).__name__}: {error}); "
+            "it is damaged or foreign, and was not loaded"
+        ) from error
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write bytes beside `path`, flush them to the disk, and move them into place in one step.
+
+    Raises:
+        DataError: the folder cannot be written, or the disk is full; an older file of this name stays as it was.
+    """
+    handle, name = -1, ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except OSError as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        raise DataError(
+            f"cannot write {path} ({error.strerror or error}); free space or choose another folder"
+        ) from error
+
+
+def module_tensors(prefix: str, module: torch.nn.Module) -> dict[str, Tensor]:
+    """Name a module's weights and buffers under a prefix."""
+    return {f"{prefix}/{name}": tensor for name, tensor in module.state_dict().items()}
+
+
+def load_module(prefix: str, module: torch.nn.Module, tensors: Mapping[str, Tensor], *, source: Path) -> None:
+    """Put tensors named by `module_tensors` back.
+
+    Raises:
+        DataError: names or shapes are not this module's.
+    """
+    own = {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + "/")}
+    try:
+        module.load_state_dict(own, strict=True)
+    except RuntimeError as error:
+        raise DataError(f"the weights in {source} do not fit the model they are said to be of ({error})") from error

@@ -1,0 +1,194 @@
+"""fit: train a classifier on votes."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from murk.data import ArraySource, Examples, ImageSource, as_source, channel_moments
+from murk.errors import InputError, refuse
+from murk.learn.augment import Normalisation, augmentation_for
+from murk.learn.device import settle_compute
+from murk.learn.fitted import Fit
+from murk.learn.losses import Loss, loss_named
+from murk.learn.recipe import Recipe, settle_recipe
+from murk.learn.selection import held_out_examples
+from murk.learn.targets import Targets
+from murk.learn.training import Callback, Training
+from murk.models import build
+from murk.noise import Evidence, NoiseModel, Votes
+
+__all__ = ["fit"]
+
+RESIDENT_BYTES = 8 << 30  # a set up to this size is kept whole on the device
+MOMENT_EXAMPLES = 10_000
+SMALLEST_STD = 1e-3
+
+
+def fit(
+    model: str | nn.Module,
+    images: Any,
+    votes: Votes | Evidence,
+    *,
+    noise: NoiseModel | None = None,
+    known: Any = None,
+    groups: Any = None,
+    held_out: float = 0.1,
+    loss: str | Loss = "evidence",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    weight_decay: float = 0.05,
+    augment: str = "auto",
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    checkpoint: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    seed: int,
+) -> Fit:
+    """Train a classifier on votes, and keep the epoch that held-out votes choose.
+
+    Args:
+        model: a name (`murk.models.names()`) or a torch module from [B, C, H, W] or [B, D] to logits [B, K]; a module
+            is trained in place as a copy, yours stays as it is.
+        images: uint8 [N, H, W, C], float features [N, D], `Examples` (its class names are kept), or an `ImageSource`.
+        votes: the votes of these N examples, or ready-made `Evidence`.
+        noise: how the votes go wrong: `Dilution`, `Channel`, `Annotators`. The evidence loss needs it for votes.
+        known: int [N], the true class where you know it (clean or audited labels), -1 elsewhere. It overrides votes.
+        groups: [N], one name an example: a patient, a user, near-duplicates. Never split between training and
+            held-out examples. `Examples` with groups bring them along.
+        held_out: share of the examples (or groups) whose votes choose the epoch, in [0, 0.5]; they are not trained on.
+        loss: "evidence", "pairs", "soft-labels", "composite", "h-alpha", or a `Loss`.
+        epochs: passes over the training examples; None for the one rule (see `murk.learn.recipe`).
+        batch_size: examples a step; None for the rule.
+        learning_rate: AdamW's highest rate; None for the rule.
+        weight_decay: AdamW's decay, per unit of learning rate.
+        augment: "auto" (grey images: affine; colour: crop and flip; features: none), "none", "affine", "crop-flip".
+        device: "auto" or a torch device.
+        precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
+        checkpoint: a file; written now and then, and where it exists the training goes on from it.
+        callbacks: each is called with a `Progress` every few steps and at the end of each epoch.
+        seed: of initial weights, order, augmentation, dropout and the held-out choice. Same seed, same result on one
+            kind of CPU and number of threads.
+
+    Returns:
+        The `Fit` of the averaged weights at the selected epoch.
+
+    Raises:
+        InputError: what came does not fit together; all faults that can be seen are named together.
+        TrainingError: the loss is not finite; the last checkpoint is kept.
+
+    Example:
+        >>> import murk
+        >>> digits = murk.load("digits")
+        >>> noise = murk.Dilution(20, num_classes=10)
+        >>> votes = noise.draw(digits.train.labels, seed=0)
+        >>> fit = murk.fit("mlp1", digits.train, votes, noise=noise, epochs=3, seed=0)
+        >>> len(fit.history)
+        3
+    """
+    source = as_source(images)
+    num_classes = votes.num_classes
+    known, groups = _known(known, len(source), num_classes), _groups(groups, images)
+    _refuse_mismatch(source, votes, noise, images, num_classes)
+    objective, compute = loss_named(loss), settle_compute(device, precision)
+    augment = augmentation_for(augment, source.example_shape)
+    training, held = held_out_examples(len(source), held_out, seed=seed, groups=groups)
+    recipe = settle_recipe(
+        len(training), epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=weight_decay,
+        augment=augment, loss=objective.name, held_out=held_out, seed=seed,
+    )  # fmt: skip
+    network = _network(model, source.example_shape, num_classes, seed)
+    targets = objective.targets(votes, noise, known, device=compute.device)
+    if isinstance(source, ArraySource) and len(source) * int(np.prod(source.example_shape)) <= RESIDENT_BYTES:
+        source.resident(compute.device)
+    run = Training(
+        model=network, images=source, targets=targets, loss=objective, recipe=recipe,
+        normalisation=_normalisation(source, training), compute=compute, training=training, held_out=held,
+        known=known, checkpoint=None if checkpoint is None else Path(checkpoint), callbacks=callbacks,
+        fingerprint=_fingerprint(network, source, targets, recipe, training, known, compute.precision),
+    )  # fmt: skip
+    run.run()
+    names = images.class_names if isinstance(images, Examples) and len(images.class_names) == num_classes else None
+    return Fit(
+        model=run.selected.to("cpu"), noise=noise, history=tuple(run.history),
+        selected_epoch=run.selection.selected, recipe=recipe, normalisation=run.normalisation,
+        class_names=names or tuple(str(k) for k in range(num_classes)), example_shape=source.example_shape,
+    )  # fmt: skip
+
+
+def _known(known: Any, num_examples: int, num_classes: int) -> np.ndarray | None:
+    if known is None:
+        return None
+    known = np.asarray(known)
+    if known.shape != (num_examples,) or known.dtype.kind not in "iu":
+        raise InputError(f"known holds {num_examples} integers, but {known.dtype} of shape {known.shape} came")
+    if len(known) and not (known.min() >= -1 and known.max() < num_classes):
+        raise InputError(f"known lies in [-1, {num_classes}), but {known.min()} .. {known.max()} came; -1 is unknown")
+    return np.asarray(known, dtype=np.int64)
+
+
+def _groups(groups: Any, images: Any) -> np.ndarray | None:
+    if groups is None and isinstance(images, Examples):
+        groups = images.groups
+    return None if groups is None else np.asarray(groups)
+
+
+def _refuse_mismatch(
+    source: ImageSource, votes: Votes | Evidence, noise: NoiseModel | None, images: Any, num_classes: int
+) -> None:
+    classes = images.num_classes if isinstance(images, Examples) and (images.labels >= 0).any() else num_classes
+    if noise is not None and not isinstance(noise, NoiseModel):
+        raise InputError(f"noise is a noise model such as Dilution or Channel (or None), but {noise!r} came")
+    refuse([
+        "" if len(votes) == len(source) else
+        f"expected votes for each of {len(source)} examples, but {len(votes)} came; bring both in one order",
+        "" if noise is None or noise.num_classes == num_classes else
+        f"the noise model has {noise.num_classes} classes, but the votes have {num_classes}",
+        "" if classes == num_classes else f"the examples have {classes} classes, but the votes have {num_classes}",
+    ])  # fmt: skip
+
+
+def _network(model: str | nn.Module, example_shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
+    if isinstance(model, str):
+        return build(model, example_shape=example_shape, num_classes=num_classes, seed=seed)
+    if not isinstance(model, nn.Module):
+        raise InputError(f"a model is a name or a torch module, but {type(model).__name__} came")
+    return copy.deepcopy(model)
+
+
+def _normalisation(source: ImageSource, training: np.ndarray) -> Normalisation:
+    """Measure mean and deviation on up to 10,000 training examples, evenly spread; a constant feature keeps scale 1."""
+    chosen = training[np.linspace(0, len(training) - 1, min(len(training), MOMENT_EXAMPLES)).astype(np.int64)]
+    sample = source.batch(chosen)
+    moments = channel_moments(sample.numpy())
+    unit = 255.0 if source.is_images else 1.0
+    mean, std = np.asarray(moments.mean) / unit, np.asarray(moments.std) / unit
+    std = np.where(std < SMALLEST_STD * (1 if source.is_images else np.maximum(np.abs(mean), 1e-12)), 1.0, std)
+    return Normalisation(tuple(map(float, mean)), tuple(map(float, std)), source.is_images)
+
+
+def _fingerprint(
+    network: nn.Module, source: ImageSource, targets: Targets, recipe: Recipe, training: np.ndarray,
+    known: np.ndarray | None, precision: str,
+) -> str:  # fmt: skip
+    """Hash what makes a training this one: settings, initial weights, split, and a sample of images and targets."""
+    digest = hashlib.sha256(json.dumps([asdict(recipe), precision, list(source.example_shape)]).encode())
+    for tensor in network.state_dict().values():
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    digest.update(training.tobytes())
+    digest.update(b"" if known is None else known.tobytes())
+    sample = np.linspace(0, len(source) - 1, min(len(source), 1000)).astype(np.int64)
+    digest.update(source.batch(sample).numpy().tobytes())
+    digest.update(targets.shift.tobytes())
+    digest.update(targets.rows(torch.from_numpy(sample).to(targets.device)).cpu().numpy().tobytes())
+    return digest.hexdigest()

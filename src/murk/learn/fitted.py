@@ -1,0 +1,274 @@
+"""Fit: a trained classifier with what it was trained by; predicts, is measured, is saved and loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from murk.data import Examples, ImageSource, as_source
+from murk.errors import DataError, InputError, MurkError
+from murk.learn.augment import Normalisation
+from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
+from murk.learn.device import settle_compute
+from murk.learn.recipe import Recipe
+from murk.learn.training import Epoch
+from murk.measure import Estimate, accuracy
+from murk.models import build
+from murk.noise import NoiseModel, noise_from_state, noise_state
+
+__all__ = ["Fit"]
+
+FORMAT = 1
+WEIGHTS, FACTS = "weights.safetensors", "fit.json"
+BATCH_SIZE = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A trained classifier.
+
+    Attributes:
+        model: the averaged weights of the selected epoch, in evaluation mode on the CPU; from normalised input
+            (`normalisation`) to logits [B, K].
+        noise: the noise model by which the votes were weighed, or None.
+        history: one `Epoch` an epoch.
+        selected_epoch: the epoch kept, from 1, chosen by held-out votes (the last one without any).
+        recipe: every setting of the training.
+        normalisation: how a batch is normalised.
+        class_names: K names.
+        example_shape: (H, W, C) of images, or (D,) of features.
+
+    Example:
+        >>> import murk
+        >>> digits = murk.load("digits")
+        >>> noise = murk.Dilution(5, num_classes=10)
+        >>> votes = noise.draw(digits.train.labels, seed=0)
+        >>> fit = murk.fit("mlp1", digits.train, votes, noise=noise, epochs=2, seed=0)
+        >>> fit.predict_probs(digits.test.images).shape
+        (500, 10)
+    """
+
+    model: nn.Module
+    noise: NoiseModel | None
+    history: tuple[Epoch, ...]
+    selected_epoch: int
+    recipe: Recipe
+    normalisation: Normalisation
+    class_names: tuple[str, ...]
+    example_shape: tuple[int, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.class_names)
+
+    def predict_probs(
+        self, images: Any, *, device: str = "auto", precision: str = "float32", batch_size: int = BATCH_SIZE
+    ) -> Float[np.ndarray, "N K"]:
+        """Give p(y given x) of each example: float32 [N, K], rows sum to one.
+
+        Args:
+            images: uint8 [N, H, W, C], float [N, D], `Examples`, or an `ImageSource`, shaped as in training.
+            device: "auto" or a torch device.
+            precision: "float32" (the default, the same everywhere), "bfloat16" or "auto".
+            batch_size: examples at a time.
+
+        Raises:
+            InputError: examples of another shape.
+        """
+        return self._through(
+            lambda x: torch.softmax(self.model(x).float(), dim=1), images, device, precision, batch_size
+        )
+
+    def embed(
+        self, images: Any, *, device: str = "auto", precision: str = "float32", batch_size: int = BATCH_SIZE
+    ) -> Float[np.ndarray, "N D"]:
+        """Give the features that the last layer reads: float32 [N, D]; arguments as `predict_probs`.
+
+        Raises:
+            InputError: examples of another shape, or a model without `features`.
+        """
+        features = getattr(self.model, "features", None)
+        if features is None:
+            raise InputError("this model has no `features`; embed works for murk's own models")
+        return self._through(lambda x: features(x).float(), images, device, precision, batch_size)
+
+    def evaluate(self, examples: Examples, *, confidence_level: float = 0.95, device: str = "auto") -> Estimate:
+        """Estimate the accuracy on clean labels, with the exact binomial interval.
+
+        Raises:
+            InputError: examples whose labels are not all known.
+        """
+        return accuracy(examples.labels, self.predict_probs(examples, device=device), confidence_level=confidence_level)
+
+    @torch.no_grad()
+    def _through(
+        self, function: Callable[[torch.Tensor], torch.Tensor], images: Any, device: str, precision: str, size: int
+    ) -> np.ndarray:
+        source: ImageSource = as_source(images)
+        if source.example_shape != self.example_shape:
+            raise InputError(
+                f"this model reads examples of shape {self.example_shape}, but {source.example_shape} came; "
+                "resize or convert them first"
+            )
+        compute = settle_compute(device, precision)
+        self.model.to(compute.device)
+        try:
+            parts = []
+            for start in range(0, len(source), size):
+                index = torch.arange(start, min(start + size, len(source)), device=compute.device)
+                x = self.normalisation.prepare(source.batch(index, device=compute.device))
+                with compute.autocast():
+                    parts.append(function(x).cpu())
+            return torch.cat(parts).numpy() if parts else np.zeros((0, self.num_classes), np.float32)
+        finally:
+            self.model.to("cpu")
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fit as a folder: weights.safetensors and fit.json. An older fit in it is replaced as a whole.
+
+        Raises:
+            DataError: the folder holds something else, or cannot be written; nothing half-written is left.
+            InputError: a model or noise model that murk cannot describe.
+        """
+        folder = Path(folder)
+        if folder.exists() and (not folder.is_dir() or any(p.name not in (WEIGHTS, FACTS) for p in folder.iterdir())):
+            raise DataError(f"{folder} exists and holds something other than a fit; name another folder")
+        tensors = module_tensors("model", self.model)
+        facts = self._facts(tensors)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".part", dir=folder.parent))
+        except OSError as error:
+            raise DataError(f"cannot write beside {folder} ({error.strerror}); choose another folder") from error
+        try:
+            write_tensors(part / WEIGHTS, tensors, {"kind": "fit"})
+            facts["weights_sha256"] = _sha256(part / WEIGHTS)
+            (part / FACTS).write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
+            part.chmod(0o755)
+            _move_into_place(part, folder)
+        except OSError as error:
+            raise DataError(f"cannot write {folder} ({error.strerror}); free space or choose another folder") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _facts(self, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+        settings = getattr(self.model, "settings", None)
+        return {
+            "format": FORMAT,
+            "model": None if settings is None else settings.as_dict(),
+            "noise": None if self.noise is None else _without_arrays(noise_state(self.noise), tensors),
+            "history": [asdict(epoch) for epoch in self.history],
+            "selected_epoch": self.selected_epoch,
+            "recipe": asdict(self.recipe),
+            "normalisation": asdict(self.normalisation),
+            "class_names": list(self.class_names),
+            "example_shape": list(self.example_shape),
+        }
+
+    @staticmethod
+    def load(folder: str | Path, *, model: Callable[[], nn.Module] | None = None) -> Fit:
+        """Read a fit that `save` wrote. No code in it is ever run: only murk's own models are built by name.
+
+        Args:
+            folder: the folder.
+            model: for a model that murk does not know by name, a function that makes it (its weights are replaced).
+
+        Raises:
+            DataError: missing, damaged or foreign files.
+            InputError: the model is not one of murk's and no `model` was given.
+        """
+        folder = Path(folder)
+        facts = _read_facts(folder / FACTS)
+        try:
+            digest = _sha256(folder / WEIGHTS)
+        except OSError as error:
+            raise DataError(f"cannot read {folder / WEIGHTS} ({error.strerror}); is this a folder of a fit?") from error
+        if digest != facts.get("weights_sha256"):
+            raise DataError(
+                f"{folder / WEIGHTS} is not the file that {FACTS} was written with; it is damaged or replaced"
+            )
+        tensors, _ = read_tensors(folder / WEIGHTS)
+        if facts.get("model") is None and model is None:
+            raise InputError("this fit holds a model of your own; give load(folder, model=function that makes it)")
+        try:
+            network = model() if model is not None else build(**facts["model"])
+            load_module("model", network, tensors, source=folder / WEIGHTS)
+            return Fit(
+                model=network.eval().requires_grad_(False).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+                noise=None if facts["noise"] is None else noise_from_state(_with_arrays(facts["noise"], tensors)),
+                history=tuple(Epoch(**epoch) for epoch in facts["history"]),
+                selected_epoch=int(facts["selected_epoch"]),
+                recipe=Recipe(**facts["recipe"]),
+                normalisation=_normalisation(facts["normalisation"]),
+                class_names=tuple(str(name) for name in facts["class_names"]),
+                example_shape=tuple(int(size) for size in facts["example_shape"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, MurkError) and not isinstance(error, InputError):
+                raise
+            raise DataError(f"{folder / FACTS} lacks or garbles a value ({type(error).__name__}: {error})") from error
+
+
+def _normalisation(state: dict[str, Any]) -> Normalisation:
+    mean, std = (tuple(float(value) for value in state[name]) for name in ("mean", "std"))
+    return Normalisation(mean, std, bool(state["images"]))
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is missing or no JSON ({error}); is this a folder that Fit.save wrote?") from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        found = facts.get("format") if isinstance(facts, dict) else None
+        raise DataError(
+            f"{path} is not a fit of format {FORMAT} (format {found!r}); load it with the murk that wrote it"
+        )
+    return facts
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _move_into_place(part: Path, folder: Path) -> None:
+    """Put a finished folder where an older one may stand; a reader sees one of the two, each whole."""
+    if folder.exists():
+        old = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".old", dir=folder.parent))
+        folder.rename(old / "fit")
+        part.rename(folder)
+        shutil.rmtree(old)
+    else:
+        part.rename(folder)
+
+
+def _without_arrays(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """Replace arrays by the names of tensors, which go into the weights file."""
+    if isinstance(value, np.ndarray):
+        name = f"noise/{len(tensors)}"
+        tensors[name] = torch.from_numpy(np.array(value, dtype=np.float64))
+        return {"tensor": name}
+    if isinstance(value, dict):
+        return {key: _without_arrays(part, tensors) for key, part in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_arrays(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"tensor"}:
+            return tensors[value["tensor"]].numpy()
+        return {key: _with_arrays(part, tensors) for key, part in value.items()}
+    return value

@@ -1,0 +1,96 @@
+"""The recipe of a training: how long, how large a batch, how fast; one default rule for all noise levels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from murk.errors import refuse
+
+__all__ = ["Recipe", "learning_rate_at", "settle_recipe"]
+
+PASSES = 1_000_000
+EPOCHS = (20, 200)
+BATCH_SIZE = 256
+LEARNING_RATE = 0.004
+WARM_UP = 0.05  # share of all steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of one training, none left open.
+
+    Attributes:
+        epochs: passes over the training examples, >= 1.
+        batch_size: examples a step, >= 1; at most as many as there are.
+        learning_rate: AdamW's highest rate, > 0; it warms up, then falls as a cosine to 0.
+        weight_decay: AdamW's decoupled decay, >= 0, per unit of learning rate.
+        augment: "none", "affine" or "crop-flip".
+        loss: name of the loss.
+        held_out: share of the examples (or groups) whose votes choose the epoch, in [0, 0.5].
+        seed: of every draw.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    augment: str
+    loss: str
+    held_out: float
+    seed: int
+
+    def steps_per_epoch(self, num_examples: int) -> int:
+        """Whole batches in an epoch; the examples left over change with the epoch's order."""
+        return max(1, num_examples // self.batch_size)
+
+
+def settle_recipe(
+    num_examples: int,
+    *,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    weight_decay: float,
+    augment: str,
+    loss: str,
+    held_out: float,
+    seed: int,
+) -> Recipe:
+    """Fill in what is None by the one rule for all noise levels.
+
+    A training makes about 1,000,000 passes of single examples, but at least 20 and at most 200 epochs; in batches of
+    256 (all examples where there are fewer); AdamW at a rate of 0.004.
+
+    Raises:
+        InputError: a value out of range, or fewer than one training example; all faults together.
+    """
+    refuse([
+        "" if num_examples >= 1 else "there is no example left to train on; lower held_out or bring more",
+        _positive("epochs", epochs, whole=True),
+        _positive("batch_size", batch_size, whole=True),
+        _positive("learning_rate", learning_rate),
+        "" if weight_decay >= 0 else f"weight_decay is >= 0, but {weight_decay!r} came",
+    ])  # fmt: skip
+    low, high = EPOCHS
+    return Recipe(
+        epochs=min(max(round(PASSES / num_examples), low), high) if epochs is None else int(epochs),
+        batch_size=min(BATCH_SIZE if batch_size is None else int(batch_size), num_examples),
+        learning_rate=LEARNING_RATE if learning_rate is None else float(learning_rate),
+        weight_decay=float(weight_decay), augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
+    )  # fmt: skip
+
+
+def learning_rate_at(step: int, *, steps: int, highest: float) -> float:
+    """Give the learning rate of step number `step` (from 0) of `steps`: a linear warm-up, then a cosine to 0."""
+    warm = max(1.0, WARM_UP * steps)
+    return highest * min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def _positive(name: str, value: float | None, *, whole: bool = False) -> str:
+    if value is None:
+        return ""
+    number = not isinstance(value, bool) and isinstance(value, int | float) and value > 0 and value < float("inf")
+    if number and (not whole or value == int(value)):
+        return ""
+    return f"{name} is a {'whole ' if whole else ''}number > 0 (or None for the rule), but {value!r} came"

@@ -1,0 +1,83 @@
+"""Targets: what a loss reads of each example's votes, as rows [B, K] on the training device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from murk.noise import Evidence
+
+__all__ = ["Targets"]
+
+
+class Targets:
+    """One row of K numbers an example, dense or sparse, gathered by index as float32 on a device.
+
+    Rows of evidence are shifted so that their largest entry is 0, which keeps float32 exact; the shift (float64 [N])
+    is kept apart, since only comparisons of noise models need it.
+
+    Attributes:
+        num_classes: K.
+        shift: float64 [N], what each row was lowered by.
+    """
+
+    def __init__(self, num_classes: int, shift: np.ndarray, base: Tensor, values: Tensor, ragged: Any = None) -> None:
+        """Hold the pieces; use `of_evidence` or `of_counts`."""
+        self.num_classes, self.shift = num_classes, shift
+        self._base, self._values, self._ragged = base, values, ragged
+
+    def __len__(self) -> int:
+        """N, the number of examples."""
+        return len(self.shift)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self._values.device
+
+    @staticmethod
+    def of_evidence(evidence: Evidence, *, device: torch.device) -> Targets:
+        """Take log evidence as it is, dense or sparse."""
+        if evidence.offsets is None or evidence.classes is None:
+            shift = evidence.values.max(axis=1)
+            values = torch.from_numpy((evidence.values - shift[:, None]).astype(np.float32))
+            base = torch.zeros(len(evidence))
+            return Targets(evidence.num_classes, evidence.base + shift, base.to(device), values.to(device))
+        rows = np.repeat(np.arange(len(evidence)), np.diff(evidence.offsets))
+        shift = evidence.base.copy()
+        np.maximum.at(shift, rows, evidence.values)
+        values = torch.from_numpy((evidence.values - shift[rows]).astype(np.float32)).to(device)
+        base = torch.from_numpy((evidence.base - shift).astype(np.float32)).to(device)
+        ragged = tuple(
+            torch.from_numpy(part.astype(np.int64)).to(device) for part in (evidence.offsets, evidence.classes)
+        )
+        return Targets(evidence.num_classes, shift, base, values, ragged)
+
+    @staticmethod
+    def of_counts(counts: Any, *, device: torch.device) -> Targets:
+        """Take counts (or shares) per class: an array [N, K] or a SciPy CSR array."""
+        zeros = np.zeros(counts.shape[0])
+        base = torch.zeros(len(zeros), device=device)
+        if isinstance(counts, np.ndarray):
+            return Targets(counts.shape[1], zeros, base, torch.from_numpy(counts.astype(np.float32)).to(device))
+        values = torch.from_numpy(counts.data.astype(np.float32)).to(device)
+        ragged = tuple(torch.from_numpy(p.astype(np.int64)).to(device) for p in (counts.indptr, counts.indices))
+        return Targets(counts.shape[1], zeros, base, values, ragged)
+
+    def rows(self, indices: Int[Tensor, " B"]) -> Float[Tensor, "B K"]:
+        """Gather the rows of these examples (int64 [B] on the targets' device)."""
+        if self._ragged is None:
+            return self._base[indices, None] + self._values[indices]
+        offsets, classes = self._ragged
+        starts = offsets[indices]
+        lengths = offsets[indices + 1] - starts
+        owners = torch.repeat_interleave(torch.arange(len(indices), device=indices.device), lengths)
+        first = torch.cumsum(lengths, 0) - lengths
+        positions = torch.arange(len(owners), device=indices.device) - first[owners] + starts[owners]
+        rows = self._base[indices, None].repeat(1, self.num_classes)
+        rows[owners, classes[positions]] = self._values[positions]
+        return rows

@@ -1,0 +1,317 @@
+"""The training loop: steps, averaging, selection by held-out votes, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from murk.data import ImageSource
+from murk.errors import InputError, TrainingError
+from murk.learn.augment import UNIFORMS, Normalisation
+from murk.learn.averaging import average_weights
+from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
+from murk.learn.device import Compute
+from murk.learn.losses import Loss
+from murk.learn.recipe import Recipe, learning_rate_at
+from murk.learn.selection import Selection
+from murk.learn.targets import Targets
+from murk.noise.draws import permutation, stream_key, uniforms
+
+__all__ = ["Epoch", "Progress", "Training"]
+
+CHECK_EVERY = 25  # steps between looks at the losses, each of which waits for the device
+CHECKPOINT_SECONDS = 20.0
+EVALUATION_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch showed.
+
+    Attributes:
+        epoch: its number, from 1.
+        training_loss: mean loss of its steps, in nats.
+        held_out_loss: mean loss of the averaged weights on the held-out votes, or None without any.
+        held_out_error: standard error of that mean (of one epoch: paired differences of epochs are far surer).
+        selected: whether the selection rule took this epoch when it ended.
+    """
+
+    epoch: int
+    training_loss: float
+    held_out_loss: float | None
+    held_out_error: float | None
+    selected: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What callbacks are told, every few steps and at the end of each epoch.
+
+    Attributes:
+        step: steps done.
+        steps: steps in all.
+        seconds: time since this process began the training.
+        seconds_left: estimate of the time to go.
+        loss: mean training loss since the last call, in nats.
+        epoch: the epoch that has just ended, or None within one.
+        model: the averaged weights, in evaluation mode; not to be changed.
+        predict: from a batch as the data source gives it to probabilities [B, K], by the averaged weights.
+    """
+
+    step: int
+    steps: int
+    seconds: float
+    seconds_left: float
+    loss: float
+    epoch: Epoch | None
+    model: nn.Module
+    predict: Callable[[Tensor], Tensor]
+
+
+Callback = Callable[[Progress], None]
+
+
+@dataclass
+class Training:
+    """One training, from its first step or from a checkpoint to its last.
+
+    All that changes is in `model`, `average`, `selected`, `optimizer`, `step`, `history` and `selection`, and all of
+    it goes into a checkpoint; every random draw is a function of (seed, epoch or step, example). So a training that
+    is killed and resumed ends with the same weights, bit for bit on one CPU with the same number of threads.
+    """
+
+    model: nn.Module
+    images: ImageSource
+    targets: Targets
+    loss: Loss
+    recipe: Recipe
+    normalisation: Normalisation
+    compute: Compute
+    training: np.ndarray
+    held_out: np.ndarray
+    known: np.ndarray | None = None
+    checkpoint: Path | None = None
+    fingerprint: str = ""
+    callbacks: Sequence[Callback] = ()
+    step: int = 0
+    history: list[Epoch] = field(default_factory=list)
+    selection: Selection = field(default_factory=Selection)
+
+    def __post_init__(self) -> None:
+        """Move everything to the device and make the optimizer."""
+        device = self.compute.device
+        self.model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.selected = copy.deepcopy(self.average)
+        trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+        if not trained:
+            raise InputError("the model has no weight to train (all are frozen)")
+        self.optimizer = torch.optim.AdamW(
+            trained, lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay, betas=(0.9, 0.999),
+            fused=device.type in ("cpu", "cuda"),
+        )  # fmt: skip
+        self._known = None if self.known is None else torch.from_numpy(self.known).to(device)
+        self._steps_per_epoch = self.recipe.steps_per_epoch(len(self.training))
+        self._losses: list[Tensor] = []
+        self._saved = time.monotonic()
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.recipe.epochs * self._steps_per_epoch
+
+    def run(self) -> None:
+        """Train to the end; resume first where the checkpoint exists.
+
+        Raises:
+            TrainingError: the loss is not finite; the last checkpoint, from before, is kept.
+            KeyboardInterrupt: on Ctrl-C, after the step and the checkpoint are done.
+        """
+        if self.checkpoint is not None and self.checkpoint.exists():
+            self._load(self.checkpoint)
+        started, first = time.monotonic(), self.step
+        with _interruption() as interrupted:
+            while self.step < self.steps:
+                epoch, within = divmod(self.step, self._steps_per_epoch)
+                if within == 0 or self.step == first:
+                    order = self.training[permutation(self.recipe.seed, f"order/{epoch}", len(self.training))]
+                batch = order[within * self.recipe.batch_size : (within + 1) * self.recipe.batch_size]
+                self._losses.append(self._train_step(batch, epoch))
+                self.step += 1
+                ended = self.step % self._steps_per_epoch == 0
+                if ended or interrupted.is_set() or self.step % CHECK_EVERY == 0:
+                    self._look(ended, seconds=time.monotonic() - started, done=self.step - first)
+                    self._save(now=interrupted.is_set() or self.step == self.steps)
+                if interrupted.is_set():
+                    raise KeyboardInterrupt
+
+    def _train_step(self, batch: np.ndarray, epoch: int) -> Tensor:
+        """Make one step; return its mean loss, still on the device."""
+        recipe, device = self.recipe, self.compute.device
+        index = torch.from_numpy(batch).to(device)
+        drawn = None
+        if recipe.augment != "none":
+            drawn = uniforms(recipe.seed, f"augment/{epoch}", index, UNIFORMS)
+        x = self.normalisation.prepare(self.images.batch(index, device=device), augment=recipe.augment, uniforms=drawn)
+        rate = learning_rate_at(self.step, steps=self.steps, highest=recipe.learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        with _seeded(recipe.seed, self.step, device), self.compute.autocast():
+            logits = self.model(x)
+        loss = self._losses_of(logits, index, epoch).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        average_weights(self.average, self.model, step=self.step)
+        return loss.detach()
+
+    def _losses_of(self, logits: Tensor, index: Tensor, epoch: int | None) -> Tensor:
+        """Hold logits against the votes of `index` (or the truth, where it is known); epoch None: without chance."""
+        log_probs = torch.log_softmax(logits.float(), dim=1)
+        rows = self.targets.rows(index)
+        if epoch is None:
+            losses = self.loss.held_out(log_probs, rows)
+        else:
+            draws = self.loss.draws
+            drawn = uniforms(self.recipe.seed, f"pairs/{epoch}", index, 1)[:, 0].float() if draws else None
+            losses = self.loss(log_probs, rows, drawn)
+        if self._known is None or self.loss.reads_truth:
+            return losses
+        truth = self._known[index]
+        plain = -torch.gather(log_probs, 1, truth.clamp(min=0)[:, None])[:, 0]
+        return torch.where(truth >= 0, plain, losses)
+
+    @torch.no_grad()
+    def _held_out_losses(self) -> np.ndarray:
+        parts = []
+        for start in range(0, len(self.held_out), EVALUATION_BATCH):
+            index = torch.from_numpy(self.held_out[start : start + EVALUATION_BATCH]).to(self.compute.device)
+            x = self.normalisation.prepare(self.images.batch(index, device=self.compute.device))
+            with self.compute.autocast():
+                logits = self.average(x)
+            parts.append(self._losses_of(logits, index, None).cpu().numpy())
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+    def _look(self, ended: bool, *, seconds: float, done: int) -> None:
+        """Check the losses since the last look, close the epoch if it ended, and tell the callbacks."""
+        losses = torch.stack(self._losses).cpu().double() if self._losses else torch.zeros(0)
+        self._losses = []
+        self._refuse_not_finite(losses)
+        self._epoch_sum, self._epoch_count = self._epoch_sum + float(losses.sum()), self._epoch_count + len(losses)
+        epoch = self._end_epoch() if ended else None
+        left = seconds / max(done, 1) * (self.steps - self.step)
+        mean = float(losses.mean()) if len(losses) else math.nan
+        for callback in self.callbacks:
+            callback(Progress(self.step, self.steps, seconds, left, mean, epoch, self.average, self._predict))
+
+    _epoch_sum: float = 0.0
+    _epoch_count: int = 0
+
+    def _refuse_not_finite(self, losses: Tensor) -> None:
+        wrong = torch.nonzero(~torch.isfinite(losses))
+        if not len(wrong):
+            return
+        step = self.step - len(losses) + int(wrong[0])
+        kept = f"the checkpoint {self.checkpoint} is from before" if self.checkpoint else "no checkpoint was asked for"
+        raise TrainingError(
+            f"the loss became {float(losses[wrong[0]])} at step {step + 1} of {self.steps} "
+            f"(epoch {step // self._steps_per_epoch + 1}); {kept}. Lower the learning rate "
+            f"(it was at most {self.recipe.learning_rate:g}) or check the images for extreme values"
+        )
+
+    def _end_epoch(self) -> Epoch:
+        number = self.step // self._steps_per_epoch
+        held_out = self._held_out_losses()
+        chosen = self.selection.offer(number, held_out)
+        if chosen:
+            self.selected.load_state_dict(self.average.state_dict())
+        several = len(held_out) > 1
+        ended = Epoch(
+            epoch=number,
+            training_loss=self._epoch_sum / max(self._epoch_count, 1),
+            held_out_loss=float(held_out.mean(dtype=np.float64)) if len(held_out) else None,
+            held_out_error=float(held_out.std(ddof=1) / math.sqrt(len(held_out))) if several else None,
+            selected=chosen,
+        )
+        self._epoch_sum, self._epoch_count = 0.0, 0
+        self.history.append(ended)
+        return ended
+
+    @torch.no_grad()
+    def _predict(self, batch: Tensor) -> Tensor:
+        x = self.normalisation.prepare(batch.to(self.compute.device))
+        with self.compute.autocast():
+            logits = self.average(x)
+        return torch.softmax(logits.float(), dim=1)
+
+    def _save(self, *, now: bool) -> None:
+        if self.checkpoint is None or not (now or time.monotonic() - self._saved >= CHECKPOINT_SECONDS):
+            return
+        self._saved = time.monotonic()
+        tensors = {**module_tensors("model", self.model), **module_tensors("average", self.average),
+                   **module_tensors("selected", self.selected),
+                   "best_losses": torch.from_numpy(self.selection.best_losses)}  # fmt: skip
+        for number, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{number}/{name}": value for name, value in state.items()}
+        write_tensors(self.checkpoint, tensors, {
+            "kind": "checkpoint", "fingerprint": self.fingerprint, "step": self.step,
+            "history": [asdict(epoch) for epoch in self.history],
+            "best": self.selection.best, "chosen": self.selection.selected,
+            "epoch_sum": self._epoch_sum, "epoch_count": self._epoch_count,
+        })  # fmt: skip
+
+    def _load(self, path: Path) -> None:
+        tensors, facts = read_tensors(path)
+        if facts.get("kind") != "checkpoint" or facts.get("fingerprint") != self.fingerprint:
+            raise InputError(
+                f"{path} is a checkpoint of another training (other data, votes or settings); "
+                "name another file, or delete it to start again"
+            )
+        for name, module in (("model", self.model), ("average", self.average), ("selected", self.selected)):
+            load_module(name, module, tensors, source=path)
+        state: dict[int, dict[str, Any]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer/"):
+                _, number, part = name.split("/")
+                state.setdefault(int(number), {})[part] = tensor
+        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.step, self.history = facts["step"], [Epoch(**epoch) for epoch in facts["history"]]
+        self.selection = Selection(facts["best"], facts["chosen"], tensors["best_losses"].numpy())
+        self._epoch_sum, self._epoch_count = facts["epoch_sum"], facts["epoch_count"]
+
+
+@contextmanager
+def _seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
+    """Make dropout a function of (seed, step), and leave the caller's random state as it was."""
+    devices = [device] if device.type == "cuda" else []
+    low, high = stream_key(seed, f"dropout/{step}")
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(high << 31 | low >> 1)
+        yield
+
+
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """Turn Ctrl-C into a flag, so that a step is never cut in two; outside the main thread there is no Ctrl-C."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: flag.set())
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,26 @@
+"""What arrays tell: accuracies with intervals, from clean labels or from noisy votes, and what votes are worth."""
+
+from murk.measure.accuracy import accuracy, accuracy_per_class
+from murk.measure.balanced_accuracy import balanced_accuracy
+from murk.measure.binomial import exact_binomial
+from murk.measure.estimate import Estimate
+from murk.measure.information import effective_clean_labels, information_log_score, information_per_example
+from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
+from murk.measure.macro_f1 import macro_f1
+from murk.measure.vote_accuracy import accuracy_from_votes, channel_loglik, dilution_loglik
+
+__all__ = [
+    "Estimate",
+    "accuracy",
+    "accuracy_from_votes",
+    "accuracy_per_class",
+    "balanced_accuracy",
+    "channel_loglik",
+    "dilution_loglik",
+    "effective_clean_labels",
+    "exact_binomial",
+    "information_log_score",
+    "information_per_example",
+    "likelihood_ratio_accuracy",
+    "macro_f1",
+]

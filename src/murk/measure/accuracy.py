@@ -1,0 +1,78 @@
+"""Accuracy on clean labels, over all examples and per class, with exact intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from murk.errors import refuse
+from murk.measure.binomial import exact_binomial
+from murk.measure.estimate import Estimate, level_fault
+from murk.measure.predicted import read_labels, read_predicted, refuse_empty_classes
+
+__all__ = ["accuracy", "accuracy_per_class"]
+
+
+def accuracy(labels: Any, predictions_or_probs: Any, *, confidence_level: float = 0.95) -> Estimate:
+    """Estimate the share of right predictions, with the exact binomial interval.
+
+    The interval is for the population the examples came from, if they were drawn from it independently; it does not
+    cover for repeated photographs of one thing, nor for a model that was chosen by these same labels.
+
+    Args:
+        labels: true classes, int [N] in [0, K).
+        predictions_or_probs: predicted classes, int [N], or probabilities (any scores), float [N, K]: the largest
+            column is the prediction, the first one of equals.
+        confidence_level: in (0, 1).
+
+    Returns:
+        A single estimate in [0, 1].
+
+    Raises:
+        InputError: no examples, unknown (-1) or out-of-range labels, NaN, or shapes that do not fit.
+
+    Example:
+        >>> print(accuracy([0, 1, 1, 0], [0, 1, 1, 1]))
+        0.750 (0.194 to 0.994, 95 %)
+
+    Source: Clopper and Pearson 1934.
+    """
+    refuse([level_fault(confidence_level)])
+    predicted = read_predicted(predictions_or_probs)
+    truth, _ = read_labels(labels, predicted)
+    right = int((truth == predicted.classes).sum())
+    return exact_binomial(right, len(truth), confidence_level=confidence_level)
+
+
+def accuracy_per_class(
+    labels: Any, predictions_or_probs: Any, *, num_classes: int | None = None, confidence_level: float = 0.95
+) -> Estimate:
+    """Estimate each true class's share of right predictions (its recall), with exact binomial intervals.
+
+    Each interval holds at the level on its own, not all K of them together.
+
+    Args:
+        labels: true classes, int [N] in [0, K), every class at least once.
+        predictions_or_probs: as for `accuracy`.
+        num_classes: K; without it, the columns of the probabilities or the highest class that occurs plus one.
+        confidence_level: in (0, 1).
+
+    Returns:
+        An estimate of shape [K].
+
+    Raises:
+        InputError: a class without examples, or what `accuracy` refuses.
+
+    Example:
+        >>> accuracy_per_class([0, 1, 1, 0], [0, 1, 1, 1]).value.tolist()
+        [0.5, 1.0]
+
+    Source: Clopper and Pearson 1934.
+    """
+    refuse([level_fault(confidence_level)])
+    predicted = read_predicted(predictions_or_probs)
+    truth, settled = read_labels(labels, predicted, num_classes)
+    sizes = refuse_empty_classes(truth, settled, what="accuracy per class")
+    right = np.bincount(truth[truth == predicted.classes], minlength=settled)
+    return exact_binomial(right, sizes, confidence_level=confidence_level)

@@ -1,0 +1,45 @@
+"""How labels go wrong: models of label noise that draw votes and weigh them as evidence."""
+
+from murk.noise.annotators import Annotators
+from murk.noise.channel import Channel
+from murk.noise.dilution import Dilution
+from murk.noise.evidence import Evidence, from_candidates, from_labels
+from murk.noise.model import NoiseModel, evidence_of, noise_from_state, noise_state
+from murk.noise.pattern import (
+    Flat,
+    Matrix,
+    Pattern,
+    Structured,
+    Uniform,
+    confusion_ranking,
+    pair_flip,
+    random_ranking,
+)
+from murk.noise.votes import NO_VOTE, NONE_OF_THESE, DrawnVotes, StoredVotes, VoteBatch, Votes
+
+__all__ = [
+    "NONE_OF_THESE",
+    "NO_VOTE",
+    "Annotators",
+    "Channel",
+    "Dilution",
+    "DrawnVotes",
+    "Evidence",
+    "Flat",
+    "Matrix",
+    "NoiseModel",
+    "Pattern",
+    "StoredVotes",
+    "Structured",
+    "Uniform",
+    "VoteBatch",
+    "Votes",
+    "confusion_ranking",
+    "evidence_of",
+    "from_candidates",
+    "from_labels",
+    "noise_from_state",
+    "noise_state",
+    "pair_flip",
+    "random_ranking",
+]

@@ -1,0 +1,123 @@
+"""Annotators: votes by people (or rules) who each err in their own way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from murk.errors import InputError, refuse
+from murk.noise.channel import refuse_other_classes
+from murk.noise.draws import words
+from murk.noise.evidence import Evidence, dense_evidence
+from murk.noise.pattern import Matrix
+from murk.noise.votes import DrawnVotes, VoteBatch, refuse_vote_count
+
+__all__ = ["Annotators"]
+
+
+@dataclass(frozen=True)
+class Annotators:
+    """Independent votes by A annotators, each with a transition matrix of their own.
+
+    Evidence: e_j = sum over votes (a, v) of log T_a[j, v].
+
+    Args:
+        transitions: float [A, K, K] (or [A, K, K + 1] with "none of these"); rows sum to one.
+        votes_per_example: how many different annotators `draw` asks about each example, in [1, A].
+
+    Raises:
+        InputError: a faulty matrix (its annotator is named), or votes_per_example out of range.
+
+    Example:
+        >>> Annotators(np.stack([np.eye(3), np.full((3, 3), 1 / 3)])).num_annotators
+        2
+
+    Source: Dawid and Skene 1979.
+    """
+
+    transitions: Any
+    votes_per_example: int = 1
+
+    def __post_init__(self) -> None:
+        """Read every annotator's matrix."""
+        transitions = np.asarray(self.transitions, dtype=np.float64)
+        if transitions.ndim != 3 or not len(transitions):
+            raise InputError(f"expected one matrix an annotator, [A, K, K], but the shape {transitions.shape} came")
+        patterns, faults = [], []
+        for annotator, rows in enumerate(transitions):
+            try:
+                patterns.append(Matrix(rows))
+            except InputError as error:
+                faults.append(f"annotator {annotator}: {error}")
+        refuse(faults)
+        refuse_vote_count(self.votes_per_example)
+        if self.votes_per_example > len(patterns):
+            raise InputError(
+                f"votes_per_example is at most the number of annotators, {len(patterns)}, "
+                f"but {self.votes_per_example} came: nobody votes twice on an example"
+            )
+        object.__setattr__(self, "transitions", np.stack([pattern.matrix() for pattern in patterns]))
+        object.__setattr__(self, "_patterns", tuple(patterns))
+
+    @property
+    def num_annotators(self) -> int:
+        """A."""
+        return len(self.transitions)
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return int(self.transitions.shape[1])
+
+    def draw(self, labels: Int[np.ndarray, " N"], *, seed: int) -> DrawnVotes:
+        """Draw votes for true labels (int [N] in [0, K)) from annotators chosen at random for each example.
+
+        Raises:
+            InputError: labels out of range.
+        """
+        patterns: tuple[Matrix, ...] = self._patterns  # type: ignore[attr-defined]
+        count, asked = self.num_annotators, self.votes_per_example
+
+        def votes_of(indices: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            who = np.argsort(words(seed, "annotators", indices, count), axis=1, kind="stable")[:, :asked]
+            drawn = words(seed, "votes", indices, count)  # one word an annotator: who else is asked does not matter
+            votes = np.empty(who.shape, dtype=np.int64)
+            for annotator in np.unique(who):
+                row, column = np.nonzero(who == annotator)
+                votes[row, column] = patterns[annotator].draw(labels[row], drawn[row, annotator][:, None])[:, 0]
+            return votes, who
+
+        return DrawnVotes(
+            labels, num_classes=self.num_classes, votes_per_example=asked, draw=votes_of, num_annotators=count
+        )
+
+    def log_evidence(self, votes: VoteBatch) -> Evidence:
+        """Weigh votes, each by its annotator's matrix: dense [B, K].
+
+        Raises:
+            InputError: votes without annotators, an unknown annotator, another K, or impossible votes.
+        """
+        refuse_other_classes(votes, self.num_classes)
+        if votes.annotators is None:
+            raise InputError("these votes do not say who voted; give `annotator` to Votes.from_long, or use a Channel")
+        if len(votes.annotators) and votes.annotators.max() >= self.num_annotators:
+            raise InputError(
+                f"annotators lie in [0, {self.num_annotators}), but {votes.annotators.max()} came; "
+                "give a matrix for each"
+            )
+        refuse([
+            f"example {votes.indices[votes.rows[votes.labels == self.num_classes]][0]} has a vote for \"none of these\""
+            "; give matrices [K, K + 1], or leave these votes out (-1)"
+            if (votes.labels >= self.transitions.shape[2]).any() else ""
+        ])  # fmt: skip
+        with np.errstate(divide="ignore"):
+            log_rows = np.log(self.transitions)
+        each = log_rows[votes.annotators, :, votes.labels]  # [V, K]
+        if votes.weights is not None:
+            each = np.where(np.isneginf(each), each, votes.weights[:, None] * each)
+        values = np.zeros((len(votes), self.num_classes))
+        np.add.at(values, votes.rows, each)
+        return dense_evidence(values, votes.indices, model="the annotators")
