@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from murk.errors import DataError
+from murk.files import replace_file
 
-__all__ = ["read_tensors", "replace_file", "write_tensors"]
+__all__ = ["load_module", "module_tensors", "read_tensors", "write_tensors"]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -47,29 +46,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DataError(
             f"{path} is not a whole safetensors file written by murk ({type(error).__name__}: {error}); "
             "it is damaged or foreign, and was not loaded"
-        ) from error
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write bytes beside `path`, flush them to the disk, and move them into place in one step.
-
-    Raises:
-        DataError: the folder cannot be written, or the disk is full; an older file of this name stays as it was.
-    """
-    handle, name = -1, ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except OSError as error:
-        if name:
-            Path(name).unlink(missing_ok=True)
-        raise DataError(
-            f"cannot write {path} ({error.strerror or error}); free space or choose another folder"
         ) from error
 
 

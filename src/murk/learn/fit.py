@@ -52,6 +52,7 @@ def fit(
     device: str | torch.device = "auto",
     precision: str = "auto",
     checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 20.0,
     callbacks: Sequence[Callback] = (),
     seed: int,
 ) -> Fit:
@@ -75,7 +76,8 @@ def fit(
         augment: "auto" (grey images: affine; colour: crop and flip; features: none), "none", "affine", "crop-flip".
         device: "auto" or a torch device.
         precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
-        checkpoint: a file; written now and then, and where it exists the training goes on from it.
+        checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on.
+        checkpoint_seconds: least time between two writes of it; it is also written on Ctrl-C and at the end.
         callbacks: each is called with a `Progress` every few steps and at the end of each epoch.
         seed: of initial weights, order, augmentation, dropout and the held-out choice. Same seed, same result on one
             kind of CPU and number of threads.
@@ -115,6 +117,7 @@ def fit(
         model=network, images=source, targets=targets, loss=objective, recipe=recipe,
         normalisation=_normalisation(source, training), compute=compute, training=training, held_out=held,
         known=known, checkpoint=None if checkpoint is None else Path(checkpoint), callbacks=callbacks,
+        checkpoint_seconds=checkpoint_seconds,
         fingerprint=_fingerprint(network, source, targets, recipe, training, known, compute.precision),
     )  # fmt: skip
     run.run()

@@ -32,7 +32,6 @@ from murk.noise.draws import permutation, stream_key, uniforms
 __all__ = ["Epoch", "Progress", "Training"]
 
 CHECK_EVERY = 25  # steps between looks at the losses, each of which waits for the device
-CHECKPOINT_SECONDS = 20.0
 EVALUATION_BATCH = 1024
 
 
@@ -103,6 +102,7 @@ class Training:
     held_out: np.ndarray
     known: np.ndarray | None = None
     checkpoint: Path | None = None
+    checkpoint_seconds: float = 20.0
     fingerprint: str = ""
     callbacks: Sequence[Callback] = ()
     step: int = 0
@@ -258,7 +258,7 @@ class Training:
         return torch.softmax(logits.float(), dim=1)
 
     def _save(self, *, now: bool) -> None:
-        if self.checkpoint is None or not (now or time.monotonic() - self._saved >= CHECKPOINT_SECONDS):
+        if self.checkpoint is None or not (now or time.monotonic() - self._saved >= self.checkpoint_seconds):
             return
         self._saved = time.monotonic()
         tensors = {**module_tensors("model", self.model), **module_tensors("average", self.average),
@@ -282,11 +282,15 @@ class Training:
             )
         for name, module in (("model", self.model), ("average", self.average), ("selected", self.selected)):
             load_module(name, module, tensors, source=path)
+        weights = self.optimizer.param_groups[0]["params"]
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer/"):
                 _, number, part = name.split("/")
-                state.setdefault(int(number), {})[part] = tensor
+                like = weights[int(number)]
+                # moments must lie in memory as their weights do: the fused optimizer walks both in step
+                value = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+                state.setdefault(int(number), {})[part] = value
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
         self.step, self.history = facts["step"], [Epoch(**epoch) for epoch in facts["history"]]
         self.selection = Selection(facts["best"], facts["chosen"], tensors["best_losses"].numpy())
