@@ -9,9 +9,9 @@ from murk.errors import refuse
 
 __all__ = ["Recipe", "learning_rate_at", "settle_recipe"]
 
-PASSES = 1_000_000
+PASSES = 80_000
 EPOCHS = (20, 200)
-BATCH_SIZE = 256
+BATCH_SIZE = 512
 LEARNING_RATE = 0.004
 WARM_UP = 0.05  # share of all steps
 
@@ -59,8 +59,9 @@ def settle_recipe(
 ) -> Recipe:
     """Fill in what is None by the one rule for all noise levels.
 
-    A training makes about 1,000,000 passes of single examples, but at least 20 and at most 200 epochs; in batches of
-    256 (all examples where there are fewer); AdamW at a rate of 0.004.
+    Twenty epochs, or more where there are few examples: as many as show 80,000 examples, but at most 200. Batches of
+    512 (all examples where there are fewer), AdamW at a rate of 0.004. Large batches, because noise drowns the
+    gradient of a small one; few epochs, because every epoch also teaches the noise by heart.
 
     Raises:
         InputError: a value out of range, or fewer than one training example; all faults together.
