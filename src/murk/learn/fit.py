@@ -47,7 +47,7 @@ def fit(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
-    weight_decay: float = 0.05,
+    weight_decay: float = 0.5,
     augment: str = "auto",
     device: str | torch.device = "auto",
     precision: str = "auto",

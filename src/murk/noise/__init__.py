@@ -2,22 +2,17 @@
 
 from murk.noise.annotators import Annotators
 from murk.noise.channel import Channel
+from murk.noise.dilute import dilute
 from murk.noise.dilution import Dilution
 from murk.noise.evidence import Evidence, from_candidates, from_labels
 from murk.noise.model import NoiseModel, evidence_of, noise_from_state, noise_state
-from murk.noise.pattern import (
-    Flat,
-    Matrix,
-    Pattern,
-    Structured,
-    Uniform,
-    confusion_ranking,
-    pair_flip,
-    random_ranking,
-)
+from murk.noise.named import NOISE_FORMS, noise_named
+from murk.noise.pattern import Flat, Matrix, Pattern, Uniform, pair_flip
+from murk.noise.structured import Structured, confusion_ranking, random_ranking
 from murk.noise.votes import NO_VOTE, NONE_OF_THESE, DrawnVotes, StoredVotes, VoteBatch, Votes
 
 __all__ = [
+    "NOISE_FORMS",
     "NONE_OF_THESE",
     "NO_VOTE",
     "Annotators",
@@ -35,10 +30,12 @@ __all__ = [
     "VoteBatch",
     "Votes",
     "confusion_ranking",
+    "dilute",
     "evidence_of",
     "from_candidates",
     "from_labels",
     "noise_from_state",
+    "noise_named",
     "noise_state",
     "pair_flip",
     "random_ranking",

@@ -12,13 +12,15 @@ from murk.errors import InputError, refuse
 from murk.noise.channel import refuse_other_classes
 from murk.noise.draws import words
 from murk.noise.evidence import Evidence, dense_evidence
+from murk.noise.numbers import real_numbers, whole_fault
 from murk.noise.pattern import Matrix
-from murk.noise.votes import DrawnVotes, VoteBatch, refuse_vote_count
+from murk.noise.votes import DrawnVotes, VoteBatch, true_labels
+from murk.noise.weighing import log_of
 
 __all__ = ["Annotators"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Annotators:
     """Independent votes by A annotators, each with a transition matrix of their own.
 
@@ -29,7 +31,7 @@ class Annotators:
         votes_per_example: how many different annotators `draw` asks about each example, in [1, A].
 
     Raises:
-        InputError: a faulty matrix (its annotator is named), or votes_per_example out of range.
+        InputError: a faulty matrix (its annotator is named), or votes_per_example out of range; all faults together.
 
     Example:
         >>> Annotators(np.stack([np.eye(3), np.full((3, 3), 1 / 3)])).num_annotators
@@ -43,24 +45,38 @@ class Annotators:
 
     def __post_init__(self) -> None:
         """Read every annotator's matrix."""
-        transitions = np.asarray(self.transitions, dtype=np.float64)
+        transitions = real_numbers(self.transitions, what="the annotators' matrices")
+        faults = [whole_fault(self.votes_per_example, lowest=1, what="votes_per_example")]
         if transitions.ndim != 3 or not len(transitions):
-            raise InputError(f"expected one matrix an annotator, [A, K, K], but the shape {transitions.shape} came")
-        patterns, faults = [], []
-        for annotator, rows in enumerate(transitions):
+            faults.append(f"expected one matrix an annotator, [A, K, K], but the shape {transitions.shape} came")
+        elif not faults[0] and self.votes_per_example > len(transitions):
+            faults.append(
+                f"votes_per_example is at most the number of annotators, {len(transitions)}, "
+                f"but {self.votes_per_example} came: nobody votes twice on an example"
+            )
+        patterns = []
+        for annotator, rows in enumerate(transitions if transitions.ndim == 3 else ()):
             try:
                 patterns.append(Matrix(rows))
             except InputError as error:
                 faults.append(f"annotator {annotator}: {error}")
         refuse(faults)
-        refuse_vote_count(self.votes_per_example)
-        if self.votes_per_example > len(patterns):
-            raise InputError(
-                f"votes_per_example is at most the number of annotators, {len(patterns)}, "
-                f"but {self.votes_per_example} came: nobody votes twice on an example"
-            )
-        object.__setattr__(self, "transitions", np.stack([pattern.matrix() for pattern in patterns]))
+        transitions = np.stack([pattern.matrix() for pattern in patterns])
+        transitions.setflags(write=False)
+        object.__setattr__(self, "transitions", transitions)
+        object.__setattr__(self, "votes_per_example", int(self.votes_per_example))
         object.__setattr__(self, "_patterns", tuple(patterns))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the matrices and the votes per example."""
+        if not isinstance(other, Annotators):
+            return NotImplemented
+        same = self.votes_per_example == other.votes_per_example
+        return same and np.array_equal(self.transitions, other.transitions)
+
+    def __hash__(self) -> int:
+        """Hash the matrices and the votes per example."""
+        return hash((self.transitions.tobytes(), self.votes_per_example))
 
     @property
     def num_annotators(self) -> int:
@@ -76,23 +92,25 @@ class Annotators:
         """Draw votes for true labels (int [N] in [0, K)) from annotators chosen at random for each example.
 
         Raises:
-            InputError: labels out of range.
+            InputError: labels or seed out of range.
         """
+        truth = true_labels(labels, num_classes=self.num_classes, seed=seed)
         patterns: tuple[Matrix, ...] = self._patterns  # type: ignore[attr-defined]
         count, asked = self.num_annotators, self.votes_per_example
 
-        def votes_of(indices: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def votes_of(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             who = np.argsort(words(seed, "annotators", indices, count), axis=1, kind="stable")[:, :asked]
             drawn = words(seed, "votes", indices, count)  # one word an annotator: who else is asked does not matter
             votes = np.empty(who.shape, dtype=np.int64)
             for annotator in np.unique(who):
                 row, column = np.nonzero(who == annotator)
-                votes[row, column] = patterns[annotator].draw(labels[row], drawn[row, annotator][:, None])[:, 0]
+                votes[row, column] = patterns[annotator].draw(truth[indices[row]], drawn[row, annotator][:, None])[:, 0]
             return votes, who
 
         return DrawnVotes(
-            labels, num_classes=self.num_classes, votes_per_example=asked, draw=votes_of, num_annotators=count
-        )
+            len(truth), num_classes=self.num_classes, votes_per_example=asked, draw=votes_of, num_annotators=count,
+            numbers_per_example=2 * count,
+        )  # fmt: skip
 
     def log_evidence(self, votes: VoteBatch) -> Evidence:
         """Weigh votes, each by its annotator's matrix: dense [B, K].
@@ -113,9 +131,7 @@ class Annotators:
             "; give matrices [K, K + 1], or leave these votes out (-1)"
             if (votes.labels >= self.transitions.shape[2]).any() else ""
         ])  # fmt: skip
-        with np.errstate(divide="ignore"):
-            log_rows = np.log(self.transitions)
-        each = log_rows[votes.annotators, :, votes.labels]  # [V, K]
+        each = log_of(self.transitions)[votes.annotators, :, votes.labels]  # [V, K]
         if votes.weights is not None:
             each = np.where(np.isneginf(each), each, votes.weights[:, None] * each)
         values = np.zeros((len(votes), self.num_classes))

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from murk.errors import InputError
+from murk.errors import InputError, refuse
 from murk.noise.draws import words
 from murk.noise.evidence import Evidence
+from murk.noise.numbers import chance_fault, class_count_fault, whole_fault
 from murk.noise.pattern import Flat, Matrix, Pattern
-from murk.noise.votes import DrawnVotes, VoteBatch, refuse_vote_count
+from murk.noise.structured import Structured
+from murk.noise.votes import DrawnVotes, VoteBatch, true_labels
 
 __all__ = ["Channel"]
 
@@ -25,11 +27,12 @@ class Channel:
 
     Args:
         transition: float [K, K] with rows that sum to one, or [K, K + 1] with a last column for "none of these",
-            or a `Pattern` (`Flat` needs no matrix at any K).
+            or a `Pattern` (`Flat` needs no matrix at any K). Structured noise is one once alpha is known:
+            `Dilution(alpha, num_classes=K, pattern=structured).transition`.
         votes_per_example: votes that `draw` gives each example, >= 1; weighing takes any number.
 
     Raises:
-        InputError: rows that do not sum to one, NaN, negative entries, or votes_per_example < 1.
+        InputError: rows that do not sum to one, NaN, negative entries, or votes_per_example < 1; faults together.
 
     Example:
         >>> votes = Channel.symmetric(0.4, num_classes=5).draw(np.array([3, 1]), seed=0)
@@ -44,9 +47,17 @@ class Channel:
 
     def __post_init__(self) -> None:
         """Read the matrix."""
-        refuse_vote_count(self.votes_per_example)
-        if not isinstance(self.transition, Pattern):
-            object.__setattr__(self, "transition", Matrix(self.transition))
+        faults = [whole_fault(self.votes_per_example, lowest=1, what="votes_per_example")]
+        transition = self.transition
+        if isinstance(transition, Structured):
+            faults.append("structured noise needs an alpha; give Dilution(alpha, ..., pattern=...).transition")
+        elif not isinstance(transition, Pattern):
+            try:
+                object.__setattr__(self, "transition", Matrix(transition))
+            except InputError as error:
+                faults.append(str(error))
+        refuse(faults)
+        object.__setattr__(self, "votes_per_example", int(self.votes_per_example))
 
     @property
     def num_classes(self) -> int:
@@ -58,10 +69,11 @@ class Channel:
         """Flip a label with probability `rate` to one of the K - 1 other classes, all alike.
 
         Raises:
-            InputError: the rate is outside [0, (K-1)/K).
+            InputError: the rate is outside [0, (K-1)/K), or K < 2.
         """
+        refuse([class_count_fault(num_classes), chance_fault(rate, what="a rate of symmetric noise")])
         limit = (num_classes - 1) / num_classes
-        if not 0 <= rate < limit:
+        if rate >= limit:
             raise InputError(
                 f"symmetric noise has a rate in [0, (K-1)/K) = [0, {limit:.4g}), but {rate} came; "
                 "at (K-1)/K a label says nothing"
@@ -72,15 +84,16 @@ class Channel:
         """Draw votes for true labels (int [N] in [0, K)); virtual, nothing is stored.
 
         Raises:
-            InputError: labels out of range.
+            InputError: labels or seed out of range.
         """
+        truth = true_labels(labels, num_classes=self.num_classes, seed=seed)
         pattern: Pattern = self.transition
         count = self.votes_per_example
 
-        def votes_of(indices: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, None]:
-            return pattern.draw(labels, words(seed, "votes", indices, count * pattern.words_per_draw)), None
+        def votes_of(indices: np.ndarray) -> tuple[np.ndarray, None]:
+            return pattern.draw(truth[indices], words(seed, "votes", indices, count * pattern.words_per_draw)), None
 
-        return DrawnVotes(labels, num_classes=self.num_classes, votes_per_example=count, draw=votes_of)
+        return DrawnVotes(len(truth), num_classes=self.num_classes, votes_per_example=count, draw=votes_of)
 
     def log_evidence(self, votes: VoteBatch) -> Evidence:
         """Weigh votes: the sum of log T[j, v] over an example's votes; sparse for flat noise of many classes.

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from murk.errors import InputError
+from murk.errors import InputError, refuse
 from murk.noise.channel import Channel, refuse_other_classes
 from murk.noise.draws import below, words
 from murk.noise.evidence import Evidence
-from murk.noise.pattern import Flat, Pattern, Structured, Uniform
-from murk.noise.votes import DrawnVotes, VoteBatch, refuse_class_count
+from murk.noise.numbers import class_count_fault, whole_fault
+from murk.noise.pattern import Flat, Pattern, Uniform
+from murk.noise.structured import Structured
+from murk.noise.votes import DrawnVotes, VoteBatch, true_labels
 
 __all__ = ["Dilution"]
 
@@ -46,20 +48,21 @@ class Dilution:
 
     def __post_init__(self) -> None:
         """Check alpha and settle the pattern."""
-        whole = isinstance(self.alpha, int | np.integer) and not isinstance(self.alpha, bool)
-        if not whole or self.alpha < 0:
-            raise InputError(f"alpha is a whole number >= 0 (random votes per clean one), but {self.alpha!r} came")
-        refuse_class_count(self.num_classes)
-        pattern = Uniform(self.num_classes) if self.pattern is None else self.pattern
-        if isinstance(pattern, Structured):
-            pattern = pattern.at(self.alpha)
-        if not isinstance(pattern, Pattern):
-            raise InputError(f"a pattern is Uniform(K), Flat, Matrix or Structured, but {pattern!r} came")
-        if pattern.num_classes != self.num_classes:
-            raise InputError(f"the pattern has {pattern.num_classes} classes, but num_classes is {self.num_classes}")
-        if pattern.matrix().shape[1] != self.num_classes if not isinstance(pattern, Flat) else False:
-            raise InputError('dilution has no "none of these" votes; give a square pattern')
-        object.__setattr__(self, "pattern", pattern)
+        faults = [
+            whole_fault(self.alpha, lowest=0, what="alpha (random votes per clean one)"),
+            class_count_fault(self.num_classes),
+        ]
+        pattern = self.pattern
+        if isinstance(pattern, Structured) and not faults[0]:
+            try:
+                pattern = pattern.at(self.alpha)
+            except InputError as error:
+                faults.append(str(error))
+        faults.extend(_pattern_faults(pattern, self.num_classes))
+        refuse(faults)
+        object.__setattr__(self, "alpha", int(self.alpha))
+        object.__setattr__(self, "num_classes", int(self.num_classes))
+        object.__setattr__(self, "pattern", Uniform(self.num_classes) if pattern is None else pattern)
 
     @property
     def transition(self) -> Pattern:
@@ -77,18 +80,20 @@ class Dilution:
         The clean vote stands at a random place among them, so that the order says nothing.
 
         Raises:
-            InputError: labels out of range.
+            InputError: labels or seed out of range.
         """
+        truth = true_labels(labels, num_classes=self.num_classes, seed=seed)
         pattern: Pattern = self.pattern
         count = 1 + self.alpha
 
-        def votes_of(indices: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, None]:
+        def votes_of(indices: np.ndarray) -> tuple[np.ndarray, None]:
             drawn = words(seed, "votes", indices, 1 + count * pattern.words_per_draw)
-            votes = pattern.draw(labels, drawn[:, 1:])
-            votes[np.arange(len(labels)), below(drawn[:, 0], count)] = labels
+            clean = truth[indices]
+            votes = pattern.draw(clean, drawn[:, 1:])
+            votes[np.arange(len(clean)), below(drawn[:, 0], count)] = clean
             return votes, None
 
-        return DrawnVotes(labels, num_classes=self.num_classes, votes_per_example=count, draw=votes_of)
+        return DrawnVotes(len(truth), num_classes=self.num_classes, votes_per_example=count, draw=votes_of)
 
     def log_evidence(self, votes: VoteBatch) -> Evidence:
         """Weigh votes; an example has 1 + alpha of them, or none (which says nothing). Sparse for many classes.
@@ -108,3 +113,17 @@ class Dilution:
             )
         pattern: Pattern = self.pattern
         return pattern.weigh(votes, clean_votes=1)
+
+
+def _pattern_faults(pattern: Any, num_classes: Any) -> list[str]:
+    """Say what is wrong with a pattern for dilution over `num_classes` classes (None: the uniform one)."""
+    if pattern is None:
+        return []
+    if not isinstance(pattern, Pattern | Structured):
+        return [f"a pattern is Uniform(K), Flat, Matrix or Structured, but {pattern!r} came"]
+    faults = []
+    if pattern.num_classes != num_classes:
+        faults.append(f"the pattern has {pattern.num_classes} classes, but num_classes is {num_classes}")
+    if not isinstance(pattern, Flat | Structured) and pattern.matrix().shape[1] != pattern.num_classes:
+        faults.append('dilution has no "none of these" votes; give a square pattern')
+    return faults

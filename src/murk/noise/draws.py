@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from murk.errors import InputError
+from murk.errors import refuse
+from murk.noise.numbers import whole_fault
 
-__all__ = ["below", "normals", "permutation", "philox", "stream_key", "uniforms", "words"]
+__all__ = ["below", "normals", "permutation", "philox", "seed_fault", "stream_key", "uniforms", "words"]
 
 MASK = 0xFFFFFFFF
 ROUNDS = 10
@@ -51,6 +52,12 @@ def philox(counter: tuple[Array, Array, Array, Array], key: tuple[int, int]) -> 
     return c0, c1, c2, c3
 
 
+def seed_fault(seed: Any) -> str:
+    """Say what is wrong with a seed, or nothing."""
+    fault = whole_fault(seed, lowest=0, what="a seed")
+    return fault and f"{fault}; pass for example seed=0"
+
+
 def stream_key(seed: int, stream: str) -> tuple[int, int]:
     """Derive the 64-bit key of a named stream: two streams of one seed are independent.
 
@@ -61,8 +68,7 @@ def stream_key(seed: int, stream: str) -> tuple[int, int]:
     Raises:
         InputError: the seed is not an integer >= 0.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"a seed is an integer >= 0, but {seed!r} came; pass for example seed=0")
+    refuse([seed_fault(seed)])
     digest = hashlib.blake2b(f"{int(seed)}/{stream}".encode(), digest_size=8).digest()
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
 
@@ -73,7 +79,7 @@ def words(seed: int, stream: str, index: Array, count: int) -> Array:
     Args:
         seed: integer >= 0.
         stream: name of the stream.
-        index: int64 [B], each >= 0 (a NumPy array or a torch tensor on any device).
+        index: integers [B], each in [0, 2^63) (a NumPy array or a torch tensor on any device).
         count: words per index, >= 0.
 
     Returns:
@@ -87,6 +93,7 @@ def words(seed: int, stream: str, index: Array, count: int) -> Array:
     blocks = -(-count // 4)
     tensor = isinstance(index, torch.Tensor)
     if tensor:
+        index = index.to(torch.int64)
         out: Array = torch.empty((len(index), blocks * 4), dtype=torch.int64, device=index.device)
         block: Array = torch.arange(blocks, device=index.device)[None, :]
     else:
@@ -110,7 +117,9 @@ def below(drawn: Array, bound: int) -> Array:
 
 def uniforms(seed: int, stream: str, index: Array, count: int) -> Array:
     """Draw float64 [B, count] uniform in the open interval (0, 1), in steps of 2^-32; arguments as `words`."""
-    return (words(seed, stream, index, count) + 0.5) * 2.0**-32
+    drawn = words(seed, stream, index, count)
+    exact = drawn.to(torch.float64) if isinstance(drawn, torch.Tensor) else drawn  # torch alone would go to float32
+    return (exact + 0.5) * 2.0**-32
 
 
 def normals(seed: int, stream: str, index: Array, count: int) -> Array:
@@ -130,7 +139,7 @@ def normals(seed: int, stream: str, index: Array, count: int) -> Array:
 
 
 def permutation(seed: int, stream: str, size: int) -> np.ndarray:
-    """Draw a random order of range(size): int64 [size], each order equally likely (to 64-bit sort keys).
+    """Draw a random order of range(size): int64 [size], each order equally likely (to 63-bit sort keys).
 
     Example:
         >>> sorted(permutation(0, "doc", 4).tolist())

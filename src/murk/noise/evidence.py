@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from murk.errors import InputError, refuse
+from murk.noise.numbers import class_count_fault
 
 __all__ = ["Evidence", "concatenate", "from_candidates", "from_labels"]
 
@@ -112,7 +113,7 @@ def from_labels(labels: Int[np.ndarray, " B"], num_classes: int) -> Evidence:
         [[-inf, 0.0, -inf]]
     """
     labels = np.asarray(labels)
-    refuse_labels(labels, num_classes, lowest=-1)
+    refuse([class_count_fault(num_classes) or labels_fault(labels, num_classes, lowest=-1)])
     values = np.where(labels[:, None] == np.arange(num_classes), 0.0, -np.inf)
     values[labels < 0] = 0.0
     return Evidence(num_classes, np.zeros(len(labels)), values)
@@ -121,22 +122,34 @@ def from_labels(labels: Int[np.ndarray, " B"], num_classes: int) -> Evidence:
 def from_candidates(candidates: Bool[np.ndarray, "B K"]) -> Evidence:
     """Give the evidence of candidate sets: 0 for the classes in the set, -inf elsewhere.
 
+    Args:
+        candidates: bool [B, K], whether class k is a candidate of example b.
+
     Raises:
-        InputError: a set is empty.
+        InputError: a set is empty, or no table of booleans came.
+
+    Example:
+        >>> from_candidates(np.array([[True, False, True]])).dense().tolist()
+        [[0.0, -inf, 0.0]]
     """
-    values = np.where(np.asarray(candidates, dtype=bool), 0.0, -np.inf)
+    candidates = np.asarray(candidates)
+    if candidates.ndim != 2 or candidates.dtype != np.bool_:
+        raise InputError(f"candidates are booleans [B, K], but {candidates.dtype} of shape {candidates.shape} came")
+    values = np.where(candidates, 0.0, -np.inf)
     return dense_evidence(values, np.arange(len(values)), model="a candidate set with at least one class")
 
 
-def refuse_labels(labels: np.ndarray, num_classes: int, *, lowest: int = 0) -> None:
-    """Refuse labels that are not integers in [lowest, num_classes)."""
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise InputError(f"labels are a 1-D array of integers, but {labels.dtype} of shape {labels.shape} came")
+def labels_fault(labels: np.ndarray, num_classes: int, *, lowest: int = 0) -> str:
+    """Say which labels are not integers in [lowest, num_classes), or nothing."""
+    if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
+        return f"labels are a 1-D array of integers, but {labels.dtype} of shape {labels.shape} came"
     wrong = np.flatnonzero((labels < lowest) | (labels >= num_classes))
-    refuse(
-        [f"labels lie in [{lowest}, {num_classes}), but example {wrong[0]} has {labels[wrong[0]]} "
-         f"({len(wrong)} such); check num_classes or the labels"] if len(wrong) else []
-    )  # fmt: skip
+    if not len(wrong):
+        return ""
+    return (
+        f"labels lie in [{lowest}, {num_classes}), but example {wrong[0]} has {labels[wrong[0]]} "
+        f"({len(wrong)} such); check num_classes or the labels"
+    )
 
 
 def concatenate(parts: list[Evidence]) -> Evidence:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
 from murk.errors import InputError
 from murk.noise.annotators import Annotators
 from murk.noise.channel import Channel
@@ -43,6 +41,7 @@ def evidence_of(votes: Votes, noise: NoiseModel, *, indices: Any = None) -> Evid
         InputError: the noise model cannot have given these votes.
 
     Example:
+        >>> import numpy as np
         >>> noise = Dilution(2, num_classes=3)
         >>> evidence_of(noise.draw(np.array([0, 1]), seed=0), noise).dense().shape
         (2, 3)
@@ -102,5 +101,5 @@ def _pattern_from_state(state: dict[str, Any]) -> Pattern:
     if state["kind"] == "flat":
         return Flat(state["num_classes"], state["right"])
     if state["kind"] == "matrix":
-        return Matrix(np.asarray(state["rows"]))
+        return Matrix(state["rows"])
     raise InputError(f"a pattern is uniform, flat or matrix, but {state['kind']!r} came")

@@ -12,7 +12,9 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from murk.errors import InputError, refuse
-from murk.noise.evidence import ragged_rows, refuse_labels
+from murk.noise.draws import seed_fault
+from murk.noise.evidence import labels_fault, ragged_rows
+from murk.noise.numbers import checked_indices, class_count_fault, real_numbers, whole_fault, whole_numbers
 
 __all__ = ["NONE_OF_THESE", "NO_VOTE", "DrawnVotes", "StoredVotes", "VoteBatch", "Votes"]
 
@@ -20,6 +22,7 @@ NO_VOTE = -1
 NONE_OF_THESE = -2
 SPARSE_FROM = 257  # classes from which counts come as a SciPy matrix: an image has few votes, not K
 VOTES_AT_ONCE = 1 << 20
+NUMBERS_AT_ONCE = 1 << 16  # so that a piece's words stay in cache
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class VoteBatch:
         answers = self.num_classes + 1
         if self.num_classes >= SPARSE_FROM:
             weights = np.ones(len(self.labels), np.int64) if self.weights is None else self.weights
-            per_class = sparse.csr_array((weights, self.labels, self.offsets), shape=(len(self), answers))
+            parts = (weights, self.labels, self.offsets)
+            per_class = sparse.csr_array(parts, shape=(len(self), answers), copy=True)  # summing sorts in place
             per_class.sum_duplicates()
             return per_class
         flat = self.rows * answers + self.labels
@@ -127,13 +131,18 @@ class Votes(ABC):
             labels: int [N] in [0, K), or -1 for no vote, -2 for "none of these".
             num_classes: K >= 2.
 
+        Raises:
+            InputError: labels are not one whole number an example, or out of range.
+
         Example:
             >>> Votes.from_labels([2, -1, 0], num_classes=3).counts().tolist()
             [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
         """
-        return Votes.from_matrix(
-            np.asarray(labels)[:, None] if np.ndim(labels) == 1 else labels, num_classes=num_classes
-        )
+        column = whole_numbers(labels, what="labels")
+        if column.ndim != 1:
+            raise InputError(f"expected one label an example, [N], but the shape {column.shape} came; several a row "
+                             "go into Votes.from_matrix")  # fmt: skip
+        return Votes.from_matrix(column[:, None], num_classes=num_classes)
 
     @staticmethod
     def from_matrix(labels: Any, *, num_classes: int) -> StoredVotes:
@@ -177,17 +186,9 @@ class Votes(ABC):
             >>> votes.counts().tolist()
             [[1, 0, 0], [0, 0, 2]]
         """
-        columns = {"example": whole_numbers(example, what="example"), "label": whole_numbers(label, what="label")}
-        if annotator is not None:
-            columns["annotator"] = whole_numbers(annotator, what="annotator")
-        if weight is not None:
-            columns["weight"] = np.asarray(weight, dtype=np.float64)
-        shapes = {name: column.shape for name, column in columns.items()}
-        if len(set(shapes.values())) > 1 or columns["example"].ndim != 1:
-            raise InputError(f"expected lists of one length, but these shapes came: {shapes}")
+        given = {"example": example, "label": label, "annotator": annotator, "weight": weight}
+        columns = _long_columns(given, num_examples=num_examples, num_classes=num_classes)
         examples = columns["example"]
-        if len(examples) and not (examples.min() >= 0 and examples.max() < num_examples):
-            raise InputError(f"examples lie in [0, {num_examples}), but {examples.min()} .. {examples.max()} came")
         order = np.argsort(examples, kind="stable")
         order = order[columns["label"][order] != NO_VOTE]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(examples[order], minlength=num_examples))])
@@ -211,13 +212,10 @@ class StoredVotes(Votes):
         annotators: Int[np.ndarray, " V"] | None = None,
     ) -> None:
         """Check the votes once and keep them; -2 ("none of these") becomes the answer after the last class."""
-        refuse_class_count(num_classes)
         refuse([
-            _outside(labels, num_classes),
-            "annotators are numbered from 0, but a negative one came"
-            if annotators is not None and len(annotators) and annotators.min() < 0 else "",
-            "weights are finite and > 0, but others came"
-            if weights is not None and not (np.isfinite(weights) & (weights > 0)).all() else "",
+            class_count_fault(num_classes) or _outside(labels, num_classes),
+            _annotator_fault(annotators),
+            _weight_fault(weights),
         ])  # fmt: skip
         self.num_classes, self.num_examples = int(num_classes), len(offsets) - 1
         self._labels = np.where(labels == NONE_OF_THESE, num_classes, labels).astype(np.int32)
@@ -252,18 +250,22 @@ class DrawnVotes(Votes):
 
     def __init__(
         self,
-        labels: Int[np.ndarray, " N"],
+        num_examples: int,
         *,
         num_classes: int,
         votes_per_example: int,
-        draw: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray | None]],
+        draw: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]],
         num_annotators: int = 0,
+        numbers_per_example: int = 0,
     ) -> None:
-        """Keep the labels and the noise model's `draw(indices [B], labels [B]) -> (votes [B, M], annotators)`."""
-        labels = np.asarray(labels)
-        refuse_labels(labels, num_classes)
-        self.labels, self._draw, self._votes_per_example = labels, draw, votes_per_example
-        self.num_classes, self.num_examples, self.num_annotators = num_classes, len(labels), num_annotators
+        """Keep the noise model's `draw(indices [B]) -> (votes [B, M], annotators [B, M] or None)`.
+
+        It is called for pieces of a batch; `numbers_per_example` says how many numbers it holds of each example at
+        once, where that is more than the votes.
+        """
+        self._draw, self._votes_per_example = draw, votes_per_example
+        self._numbers_per_example = max(votes_per_example, numbers_per_example)
+        self.num_classes, self.num_examples, self.num_annotators = num_classes, num_examples, num_annotators
 
     @property
     def votes_per_example(self) -> int:
@@ -276,10 +278,10 @@ class DrawnVotes(Votes):
         per_example = self.votes_per_example
         votes = np.empty((len(indices), per_example), dtype=np.int32)
         annotators = np.empty_like(votes) if self.num_annotators else None
-        rows = max(1, VOTES_AT_ONCE // 16 // per_example)  # so that a piece's words stay in cache
+        rows = max(1, NUMBERS_AT_ONCE // self._numbers_per_example)
         for start in range(0, len(indices), rows):
             part = indices[start : start + rows]
-            drawn, who = self._draw(part, self.labels[part])
+            drawn, who = self._draw(part)
             votes[start : start + rows] = drawn
             if annotators is not None and who is not None:
                 annotators[start : start + rows] = who
@@ -290,36 +292,17 @@ class DrawnVotes(Votes):
         )  # fmt: skip
 
 
-def refuse_class_count(num_classes: Any) -> None:
-    """Refuse a number of classes that is not an integer >= 2."""
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int | np.integer) or num_classes < 2:
-        raise InputError(f"num_classes is an integer >= 2, but {num_classes!r} came")
+def true_labels(labels: Any, *, num_classes: int, seed: Any) -> Int[np.ndarray, " N"]:
+    """Read the true labels that votes are drawn for as int64 [N] of their own, or refuse them and the seed together."""
+    labels = np.asarray(labels)
+    refuse([labels_fault(labels, num_classes), seed_fault(seed)])
+    return np.array(labels, dtype=np.int64)
 
 
-def whole_numbers(values: Any, *, what: str) -> np.ndarray:
-    """Read integers, also from a float column that holds nothing else."""
-    array = np.asarray(values)
-    if array.dtype.kind in "iu":
-        return array.astype(np.int64)
-    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.trunc(array)).all():
-        return array.astype(np.int64)
-    if array.size == 0:
-        return array.astype(np.int64)
-    raise InputError(f"{what}: expected whole numbers without gaps (NaN), but {array.dtype} came; code no vote as -1")
-
-
-def checked_indices(indices: Any, num_examples: int) -> np.ndarray:
-    """Read indices as int64 [B], or refuse what lies outside [0, num_examples)."""
-    indices = np.asarray(indices)
-    if indices.ndim != 1 or (indices.dtype.kind not in "iu" and indices.size):
-        raise InputError(f"indices are a 1-D array of integers, but {indices.dtype} of shape {indices.shape} came")
-    if indices.size and not (indices.min() >= 0 and indices.max() < num_examples):
-        raise InputError(f"indices lie in [0, {num_examples}), but {indices.min()} .. {indices.max()} came")
-    return np.asarray(indices, dtype=np.int64)
-
-
-def _outside(labels: np.ndarray, num_classes: int) -> str:
-    wrong = np.flatnonzero(((labels < 0) & (labels != NONE_OF_THESE)) | (labels >= num_classes))
+def _outside(labels: np.ndarray, num_classes: int, *, also: int = NONE_OF_THESE) -> str:
+    """Say which labels are neither classes nor "none of these" (nor `also`)."""
+    special = (labels == NONE_OF_THESE) | (labels == also)
+    wrong = np.flatnonzero(((labels < 0) & ~special) | (labels >= num_classes))
     if not len(wrong):
         return ""
     return (
@@ -328,8 +311,37 @@ def _outside(labels: np.ndarray, num_classes: int) -> str:
     )
 
 
-def refuse_vote_count(votes_per_example: Any) -> None:
-    """Refuse a number of votes per example that is not an integer >= 1."""
-    whole = isinstance(votes_per_example, int | np.integer) and not isinstance(votes_per_example, bool)
-    if not whole or votes_per_example < 1:
-        raise InputError(f"votes_per_example is a whole number >= 1, but {votes_per_example!r} came")
+def _annotator_fault(annotators: np.ndarray | None) -> str:
+    if annotators is None or not annotators.size or 0 <= annotators.min() <= annotators.max() < 2**31:
+        return ""
+    return (
+        f"annotators are numbered from 0 to 2^31 - 1, but {annotators.min()} .. {annotators.max()} came; number them "
+        "by np.unique(..., return_inverse=True)"
+    )
+
+
+def _weight_fault(weights: np.ndarray | None) -> str:
+    fine = weights is None or (np.isfinite(weights) & (weights > 0)).all()
+    return "" if fine else "weights are finite and > 0, but others came; leave out votes that count for nothing"
+
+
+def _long_columns(given: dict[str, Any], *, num_examples: Any, num_classes: Any) -> dict[str, np.ndarray]:
+    """Read the columns of votes in long form, or refuse them with every fault that can be seen."""
+    columns: dict[str, np.ndarray] = {}
+    faults = [whole_fault(num_examples, lowest=0, what="num_examples"), class_count_fault(num_classes)]
+    for name, values in given.items():
+        try:
+            if values is not None:
+                columns[name] = (real_numbers if name == "weight" else whole_numbers)(values, what=name)
+        except InputError as error:
+            faults.append(str(error))
+    shapes = {name: column.shape for name, column in columns.items()}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
+        faults.append(f"expected lists of one length, but these shapes came: {shapes}")
+    examples = columns.get("example", np.zeros(0, np.int64))
+    if not faults[0] and examples.size and not (examples.min() >= 0 and examples.max() < num_examples):
+        faults.append(f"examples lie in [0, {num_examples}), but {examples.min()} .. {examples.max()} came")
+    if not faults[1] and "label" in columns:
+        faults.append(_outside(columns["label"].ravel(), num_classes, also=NO_VOTE))
+    refuse([*faults, _annotator_fault(columns.get("annotator")), _weight_fault(columns.get("weight"))])
+    return columns

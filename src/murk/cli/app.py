@@ -1,0 +1,50 @@
+"""The application: its commands, its version, and how it fails."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import murk
+from murk.cli.catalog import data_app
+from murk.cli.demo import demo
+from murk.cli.dilute import dilute
+from murk.cli.failure import Commands
+from murk.cli.train import train
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="murk", cls=Commands, help=murk.__doc__, no_args_is_help=True, rich_markup_mode="rich",
+    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"murk {murk.__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Results go to stdout (pure JSON by --json), progress to stderr. Exit codes: 0 done, 1 failed, 2 bad input, "
+    "130 interrupted."
+)
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Plan, train and check classifiers on labels that are mostly wrong."""
+
+
+app.command(epilog="Example: murk demo --out out/demo")(demo)
+app.add_typer(data_app, name="data")
+app.command(epilog="Example: murk dilute digits --alpha 20 --seed 0 -o votes.parquet")(dilute)
+app.command(epilog="Example: murk train digits --noise dilution:20 --model mlp1 --epochs 40 --seed 0 -o run")(train)
+
+
+def main() -> None:
+    """Run the command line; exits with 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    app(prog_name="murk")

@@ -1,0 +1,71 @@
+"""How a command fails: one line on stderr that says what to do, and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from murk.errors import InputError, MurkError
+
+__all__ = ["Commands", "kept_on_interrupt", "told_failures"]
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+TRACEBACK = "MURK_TRACEBACK"
+NOTHING_KEPT = "nothing is left half-written; run the same command to start again"
+
+
+class Commands(TyperGroup):
+    """Commands whose failures are told in one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        with told_failures():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def told_failures() -> Iterator[None]:
+    """Turn an exception into one line on stderr and an exit code; set MURK_TRACEBACK=1 to see where it came from."""
+    try:
+        yield
+    except InputError as error:
+        _leave(str(error), BAD_INPUT)
+    except MurkError as error:
+        _leave(str(error), FAILED)
+    except KeyboardInterrupt as stop:
+        _leave(f"interrupted: {stop.args[0] if stop.args else NOTHING_KEPT}", INTERRUPTED)
+    except BrokenPipeError:
+        raise  # whoever read our output has gone: nothing to tell
+    except Exception as error:
+        if getattr(error, "exit_code", None) is not None:
+            raise  # the command line's own: bad options, --version, exits
+        hint = "" if _wants_traceback() else f"; set {TRACEBACK}=1 to see where"
+        _leave(f"unexpected {type(error).__name__}: {error}{hint}", FAILED)
+
+
+@contextmanager
+def kept_on_interrupt(kept: Path, what: str) -> Iterator[None]:
+    """Say on Ctrl-C what is kept and how to go on, if `kept` is there by then."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(what if kept.exists() else NOTHING_KEPT) from stop
+
+
+def _wants_traceback() -> bool:
+    return os.environ.get(TRACEBACK, "") not in ("", "0")
+
+
+def _leave(text: str, code: int) -> None:
+    if _wants_traceback():
+        traceback.print_exc()
+    print("murk:", " ".join(text.split()), file=sys.stderr)
+    raise typer.Exit(code)

@@ -1,0 +1,39 @@
+"""The options that several commands share: one spelling, one meaning."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Alpha", "AsJson", "DataName", "Delta", "Device", "DilutionPattern", "NoiseSpec", "PatternName", "Ranking", "Seed",
+]  # fmt: skip
+
+NOISE_HELP = (
+    "How labels go wrong: dilution:20, dilution:20,delta=.5,ranking=random, symmetric:0.4, pairflip:0.45, "
+    "channel:T.csv or annotators:T.npy,votes=3."
+)
+
+
+class DilutionPattern(StrEnum):
+    """What a random label says of each class."""
+
+    uniform = "uniform"
+    structured = "structured"
+    pairflip = "pairflip"
+
+
+DataName = Annotated[str, typer.Argument(metavar="NAME", help="A set of the catalog; `murk data list` names them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random draw; the same seed, the same result.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+NoiseSpec = Annotated[str | None, typer.Option("--noise", metavar="SPEC", help=NOISE_HELP)]
+Alpha = Annotated[int | None, typer.Option("--alpha", min=0, help="Random labels per right one, a whole number.")]
+PatternName = Annotated[DilutionPattern, typer.Option("--pattern", help="What the random labels of --alpha say.")]
+Delta = Annotated[float | None, typer.Option("--delta", help="Degree of structure, 0 to 1 (--pattern structured).")]
+Ranking = Annotated[
+    str | None,
+    typer.Option("--ranking", metavar="random|FILE.csv", help="False classes by rank (--pattern structured)."),
+]

@@ -1,0 +1,218 @@
+"""A run: train on votes, then measure on clean labels and on noisy votes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from murk.data import Dataset, Examples, content_sha256
+from murk.errors import InputError, refuse
+from murk.lab.mixed import Mixture
+from murk.lab.result import Predictions, Result, machine, versions
+from murk.lab.vote_table import plain_noise
+from murk.learn import LOSSES, Fit, fit
+from murk.learn.device import settle_compute
+from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels
+from murk.measure.vote_summary import summarise_votes
+from murk.noise import Dilution, NoiseModel, Votes
+from murk.noise.draws import stream_key
+
+__all__ = ["Run", "RunSettings", "difference", "noise_sha256", "run_training", "weighed_as"]
+
+WEIGH_AS = ("given", "independent")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How to train; None leaves a setting to the one rule of `murk.fit`.
+
+    Attributes:
+        model: a name of `murk.models.names()`.
+        loss: a name of `murk.learn.LOSSES`.
+        weigh_as: "given" weighs votes by the noise model as it is; "independent" forgets that exactly one vote of a
+            dilution is right.
+        epochs: passes over the training examples, >= 1.
+        batch_size: examples a step, >= 1.
+        learning_rate: AdamW's highest rate, > 0.
+        held_out: share of the examples whose votes choose the epoch, in [0, 0.5].
+        augment: "auto", "none", "affine" or "crop-flip".
+        precision: "auto", "float32" or "bfloat16".
+        seed: of the training, and of the votes where they are drawn, >= 0.
+
+    Raises:
+        InputError: an unknown loss or way of weighing; the nearest is named.
+    """
+
+    model: str = "conv3"
+    loss: str = "evidence"
+    weigh_as: str = "given"
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    held_out: float = 0.1
+    augment: str = "auto"
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the names that nothing later checks by itself."""
+        refuse([
+            _unknown("loss", self.loss, tuple(LOSSES)),
+            _unknown("weigh_as", self.weigh_as, WEIGH_AS),
+            "" if self.seed >= 0 else f"a seed is a whole number >= 0, but {self.seed} came",
+        ])  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run gives: the findings, the predictions they rest on, and the classifier."""
+
+    result: Result
+    predictions: Predictions
+    fit: Fit
+
+
+def run_training(
+    dataset: Dataset,
+    mixed: Mixture,
+    *,
+    settings: RunSettings,
+    described: dict[str, Any],
+    device: str = "auto",
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 20.0,
+    callbacks: Sequence[Any] = (),
+) -> Run:
+    """Train on votes and measure: on the test set's clean labels, and on noisy votes drawn for it.
+
+    The test votes are drawn under a seed of their own by the noise model that weighs: the given one, or, weighed as
+    independent, truly independent votes (votes of an exact dilution counted as independent ones would bias the
+    estimate).
+
+    Args:
+        dataset: images and true labels; only measuring uses the truth (and the loss h-alpha).
+        mixed: what is shown with which votes, and the noise model that weighs them.
+        settings: how to train.
+        described: what else the outcome depends on, as plain values: it goes into the result's settings.
+        device: "auto" or a torch device.
+        checkpoint: file to go on from, and to write.
+        checkpoint_seconds: least time between two checkpoints, >= 0.
+        callbacks: each is called with a `murk.learn.Progress`.
+
+    Returns:
+        The `Run`.
+
+    Raises:
+        InputError: what came does not fit together.
+        TrainingError: the training had to stop.
+    """
+    compute = settle_compute(device, settings.precision)
+    weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
+    groups = mixed.groups()
+    fitted = fit(
+        settings.model, mixed.images, mixed.votes, noise=weighed, held_out=settings.held_out, loss=settings.loss,
+        known=truth if LOSSES[settings.loss].reads_truth else None, epochs=settings.epochs,
+        groups=dataset.train.groups if groups is None else groups, batch_size=settings.batch_size,
+        augment=settings.augment, learning_rate=settings.learning_rate, device=device, precision=settings.precision,
+        checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, callbacks=callbacks, seed=settings.seed,
+    )  # fmt: skip
+    fitted = replace(fitted, class_names=dataset.class_names)
+    predictions = Predictions(dataset.test.labels, fitted.predict_probs(dataset.test, device=device))
+    test_noise, test_seed = None if mixed.is_foreign else weighed, _test_seed(settings.seed)
+    estimates, remarks = _estimates(dataset.test, predictions.probs, noise=test_noise, seed=test_seed)
+    result = Result(
+        command="train", settings={**described, **asdict(settings)}, estimates=estimates, remarks=remarks,
+        data=describe_data(dataset), seeds={"training": settings.seed, "test votes": test_seed},
+        facts=_facts(fitted, mixed.votes, noise=test_noise, truth=truth),
+        history=tuple(asdict(epoch) for epoch in fitted.history),
+        machine=machine(device=str(compute.device), precision=compute.precision), versions=versions(),
+    )  # fmt: skip
+    return Run(result, predictions, fitted)
+
+
+def weighed_as(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | None:
+    """Give the noise model that weighs: the given one, or without the knowledge that exactly one vote is right.
+
+    Raises:
+        InputError: "independent" for noise that is no dilution.
+    """
+    if weigh_as == "given" or noise is None:
+        return noise
+    if not isinstance(noise, Dilution):
+        raise InputError("only votes of a dilution can be weighed as independent ones; others already are")
+    return noise.independent()
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """Tell which data: name, SHA-256 of the content, sizes, class names."""
+    return {
+        "name": dataset.name, "sha256": content_sha256(dataset), "train": len(dataset.train),
+        "test": len(dataset.test), "class_names": list(dataset.class_names),
+    }  # fmt: skip
+
+
+def noise_sha256(noise: NoiseModel | None) -> str | None:
+    """Hash a noise model's numbers, so that a changed file of the same name is told apart."""
+    if noise is None:
+        return None
+    return hashlib.sha256(json.dumps(plain_noise(noise), sort_keys=True).encode()).hexdigest()
+
+
+def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Name the settings in which two runs differ, or nothing; hashes only where nothing else tells."""
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    plain = [name for name in names if not name.endswith("sha256")]
+    return ", ".join(f"{name} {before.get(name)!r}, now {now.get(name)!r}" for name in plain or names)
+
+
+def _test_seed(seed: int) -> int:
+    """Derive the seed of the test votes: with the training's own, example i would meet the same random numbers."""
+    low, high = stream_key(seed, "test votes")
+    return high << 32 | low
+
+
+def _estimates(
+    test: Examples, probs: np.ndarray, *, noise: NoiseModel | None, seed: int
+) -> tuple[dict[str, Estimate | None], dict[str, str]]:
+    """Estimate the accuracy from clean labels and from noisy votes; where one cannot be told, say why."""
+    estimates: dict[str, Estimate | None] = {"accuracy": None, "accuracy_from_votes": None}
+    if not (len(test) and (test.labels >= 0).all()):
+        return estimates, dict.fromkeys(estimates, "the test examples' true classes are not all known")
+    estimates["accuracy"] = accuracy(test.labels, probs)
+    if noise is None:
+        why = "no noise model says how votes on the test examples would err"
+        return estimates, {"accuracy_from_votes": why}
+    votes = noise.draw(test.labels, seed=seed)
+    try:
+        estimates["accuracy_from_votes"] = accuracy_from_votes(probs, votes, noise=noise)
+    except InputError as error:
+        return estimates, {"accuracy_from_votes": f"cannot say for this noise yet: {error}"}
+    return estimates, {}
+
+
+def _facts(fitted: Fit, votes: Votes, *, noise: NoiseModel | None, truth: np.ndarray) -> dict[str, Any]:
+    """Collect the exact numbers of a run."""
+    summary = summarise_votes(votes, labels=truth if (truth >= 0).all() else None)
+    held_out = any(epoch.held_out_loss is not None for epoch in fitted.history)
+    return {
+        "votes": summary.num_votes, "noise_rate": summary.noise_rate,
+        "effective_clean_labels": None if noise is None else effective_clean_labels(votes, noise),
+        "training_examples": len(votes), "selected_epoch": fitted.selected_epoch, "epochs": len(fitted.history),
+        "selected_by": "held-out votes, within one standard error" if held_out else "the last, for none was held out",
+        "parameters": sum(weight.numel() for weight in fitted.model.parameters()),
+        "recipe": asdict(fitted.recipe),
+    }  # fmt: skip
+
+
+def _unknown(what: str, name: str, known: tuple[str, ...]) -> str:
+    if name in known:
+        return ""
+    nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    return f"no {what} is called {name!r}; did you mean {nearest!r}? Known are {', '.join(known)}"

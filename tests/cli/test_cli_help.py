@@ -1,0 +1,77 @@
+"""Help: every command carries an example, and every example runs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from murk.cli import app
+from murk.cli.app import main
+
+SMALLER = {"murk demo": "--alphas 0,1 --seeds 2 --epochs 1 --processes 1"}
+
+
+def leaves(command, words):
+    """Every command that does something, with the words that call it."""
+    if not hasattr(command, "commands"):
+        return [(" ".join(words), command)]
+    return [leaf for name, part in command.commands.items() for leaf in leaves(part, [*words, name])]
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app), ["murk"]))
+
+
+def example_of(name):
+    said = COMMANDS[name].epilog or ""
+    assert said.startswith("Example: "), f"{name} has no example"
+    return said.removeprefix("Example: ")
+
+
+def test_the_commands_are_those_that_the_documents_name():
+    assert set(COMMANDS) == {
+        "murk demo", "murk data list", "murk data fetch", "murk data show", "murk dilute", "murk train",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_an_example_of_the_command_itself(murk, name):
+    outcome = murk(f"{name.removeprefix('murk')} --help")
+    assert outcome.exit_code == 0
+    assert example_of(name).startswith(f"{name}")
+    assert " ".join(f"Example: {example_of(name)}".split()) in " ".join(outcome.stdout.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_run(murk, name):
+    program, *words = shlex.split(f"{example_of(name)} {SMALLER.get(name, '')}")
+    outcome = murk("", *words)
+    assert program == "murk" and outcome.exit_code == 0, outcome.stderr
+    assert outcome.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_speaks_json_and_documents_its_options(name):
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert "--json" in options
+    assert all(parameter.help for parameter in COMMANDS[name].params if parameter.name != "help")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_page_of_commands_shows_each_with_its_example(name):
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert f"## {name}\n" in page and f"```sh\n{example_of(name)}\n```" in page
+
+
+def test_no_command_at_all_shows_the_help(murk):
+    outcome = murk("")
+    assert "Usage: murk" in outcome.output and "train" in outcome.output
+
+
+def test_the_entry_point_runs_the_application(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["murk", "--version"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 0 and capsys.readouterr().out.startswith("murk ")
