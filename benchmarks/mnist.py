@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import machine
 from scipy import stats
+
+from machine import machine
 
 RESULTS = Path(__file__).parent / "results" / "mnist.json"
 SEEDS = (0, 1, 2)

@@ -4,7 +4,7 @@ Both train the same Conv4 from random weights on the same 60,000 images and the 
 same machine with the same number of threads. The rival is the loop one would write: a data set of 6,060,000 (image,
 label) pairs, a shuffling DataLoader, cross-entropy, Adam, batches of 256 [choice: a rate of 0.001, the library's
 default]. murk runs with its default rule. Time for measuring test accuracy is not counted, for neither. The rival is
-stopped after 40 minutes, and the result says how far it came. Test accuracy decides when a clock stops and nothing else.
+stopped after 40 minutes, and the result says how far it came. Test accuracy decides when a clock stops, nothing else.
 
 Needs MNIST. Up to 45 minutes. Written to benchmarks/results/time_to_accuracy.json.
 
@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
 from torch.utils.data import DataLoader, Dataset
 
 import murk
+from machine import machine
 from murk.models import build
 
 RESULTS = Path(__file__).parent / "results" / "time_to_accuracy.json"

@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
-from time_to_accuracy import Pairs
 from torch.utils.data import DataLoader
 
 import murk
+from machine import machine
 from murk.models import build
+from time_to_accuracy import Pairs
 
 RESULTS = Path(__file__).parent / "results" / "training_speed.json"
 BATCH = 512
@@ -63,7 +63,8 @@ def rival_seconds(images: murk.Examples, alpha: int, repeat: int) -> float:
 def ratio(above: list[float], below: list[float]) -> dict[str, float]:
     """Median of paired ratios, with the smallest and the largest."""
     each = np.array(above) / np.array(below)
-    return {"median": round(float(np.median(each)), 4), "least": round(float(each.min()), 4), "most": round(float(each.max()), 4)}  # fmt: skip
+    found = {"median": np.median(each), "least": each.min(), "most": each.max()}
+    return {name: round(float(value), 4) for name, value in found.items()}
 
 
 def main() -> None:

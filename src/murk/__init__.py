@@ -3,7 +3,7 @@
 from murk.data import Dataset, Examples, load
 from murk.learn import Fit, fit
 from murk.measure import Estimate, accuracy_from_votes, effective_clean_labels
-from murk.noise import Annotators, Channel, Dilution, Votes
+from murk.noise import Annotators, Channel, Dilution, Votes, dilute
 
 __version__ = "0.1.0"
 
@@ -17,6 +17,7 @@ __all__ = [
     "Fit",
     "Votes",
     "accuracy_from_votes",
+    "dilute",
     "effective_clean_labels",
     "fit",
     "load",

@@ -105,19 +105,14 @@ def test_stored_votes_train_to_the_same_weights_as_simulated_ones(murk_json, tmp
 
 def test_votes_on_a_mixed_source_find_their_images_again(murk_json):
     murk_json("dilute digits --alpha 2 --source same-set --seed 1 -o votes.parquet")
-    told = murk_json(f"train digits --votes votes.parquet {SHORT} -o same")
+    told = murk_json(f"train digits --votes votes.parquet {SHORT} --batch-size 32 -o same")
     assert told["facts"]["training_examples"] == 3 * 1297 and told["estimates"]["accuracy"]["value"] > 0.3
 
 
-NEEDS_FLOAT_IMAGES = pytest.mark.xfail(
-    strict=True, reason="murk.fit measures mean and deviation of uint8 images and of features, not yet of float images"
-)
-
-
-@pytest.mark.parametrize("source", ["digits", pytest.param("white", marks=NEEDS_FLOAT_IMAGES)])
+@pytest.mark.parametrize("source", ["digits", "white"])
 def test_noise_on_foreign_images_only_leaves_votes_of_the_test_set_unsaid(murk_json, source):
     murk_json(f"dilute digits --alpha 2 --source {source} --seed 1 -o votes.parquet")
-    told = murk_json(f"train digits --votes votes.parquet {SHORT} -o foreign")
+    told = murk_json(f"train digits --votes votes.parquet {SHORT} --batch-size 32 -o foreign")
     assert told["estimates"]["accuracy"]["value"] > 0.3 and told["facts"]["training_examples"] == 3 * 1297
     assert told["estimates"]["accuracy_from_votes"] is None and told["remarks"]["accuracy_from_votes"]
 

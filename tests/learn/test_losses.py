@@ -132,6 +132,13 @@ def test_pairs_visits_every_vote_equally_often() -> None:
     )
 
 
+def test_pairs_never_picks_a_class_without_votes() -> None:
+    rows = torch.tensor([[0.1] * 3 + [0.7, 0.0]])  # sums to 1 only up to rounding
+    log_probs = torch.tensor([[-1.0, -2.0, -3.0, -4.0, -50.0]])
+    for drawn in (1 - 2.0**-33, 2.0**-33, 0.5):
+        assert loss_named("pairs")(log_probs, rows, torch.tensor([drawn], dtype=torch.float64)) < 50
+
+
 def test_h_alpha_is_label_smoothing() -> None:
     loss, targets = prepared("h-alpha")
     epsilon = 6 / 7

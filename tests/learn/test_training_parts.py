@@ -23,8 +23,8 @@ from murk.learn.selection import Selection, held_out_examples
 
 def recipe_of(num_examples: int, **changes: object) -> object:
     given_settings = {
-        "epochs": None, "batch_size": None, "learning_rate": None, "weight_decay": 0.0, "augment": "none",
-        "loss": "evidence", "held_out": 0.1, "seed": 0,
+        "epochs": None, "batch_size": None, "learning_rate": None, "weight_decay": None, "batch_norm": False,
+        "augment": "none", "loss": "evidence", "held_out": 0.1, "seed": 0,
     }  # fmt: skip
     return settle_recipe(num_examples, **(given_settings | changes))  # type: ignore[arg-type]
 
@@ -123,6 +123,12 @@ def test_crop_and_flip_moves_whole_pixels_of_each_image_by_itself() -> None:
     moved = crop_and_flip(colour, torch.tensor([[0.0, 0.999, 0.9, 0, 0, 0], [0.5, 0.5, 0.1, 0, 0, 0]]))
     assert torch.equal(moved[0, :, 4:, :28], colour[0, :, :28, 4:])  # four pixels down, four to the left
     assert torch.equal(moved[1], colour[1].flip(2))
+
+
+@pytest.mark.parametrize("drawn", [2.0**-33, 1 - 2.0**-33])
+def test_the_smallest_and_the_largest_draw_stay_inside_the_image(drawn: float) -> None:
+    images = torch.zeros((1, 3, 32, 32))
+    assert crop_and_flip(images, torch.full((1, 6), drawn, dtype=torch.float64)).shape == images.shape
 
 
 def test_a_normalised_batch_has_the_means_taken_out() -> None:

@@ -170,3 +170,10 @@ def test_memory_does_not_grow_with_examples_times_alpha(pattern):
         assert tracemalloc.get_traced_memory()[1] < 24e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("right", [0.6, 1e-9, 0.951])
+def test_a_flat_pattern_is_right_for_its_share_of_words_to_one_in_two_to_the_32(right):
+    first_wrong = round(right * 2**32)
+    words = np.array([[first_wrong - 1, 0, first_wrong, 0]])
+    assert Flat(5, right).draw(np.array([3]), words).tolist() == [[3, 0]]

@@ -59,14 +59,14 @@ class Normalisation:
             return (batch - mean) / std
         x = batch.permute(0, 3, 1, 2).to(torch.float32).div(255)
         if augment != "none" and uniforms is not None:
-            x = AUGMENTATIONS[augment](x, uniforms.to(torch.float32))
+            x = AUGMENTATIONS[augment](x, uniforms)
         mean, std = self.tensors(x)
         return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def affine(x: Float[Tensor, "B C H W"], uniforms: Float[Tensor, "B U"]) -> Float[Tensor, "B C H W"]:
     """Turn, stretch, shear and shift each image a little; what comes in at the border is 0 (black)."""
-    signed = 2 * uniforms - 1
+    signed = 2 * uniforms.to(torch.float32) - 1
     turn, shear = signed[:, 0] * ROTATION, signed[:, 1] * SHEAR
     wide, high = 1 + signed[:, 2] * SCALE, 1 + signed[:, 3] * SCALE
     across, down = 2 * SHIFT * signed[:, 4], 2 * SHIFT * signed[:, 5]  # grid units: the image spans -1 .. 1
@@ -81,6 +81,8 @@ def crop_and_flip(x: Float[Tensor, "B C H W"], uniforms: Float[Tensor, "B U"]) -
     height, width = x.shape[2:]
     reach = (int(height * CROP), int(width * CROP))
     padded = functional.pad(x, (reach[1], reach[1], reach[0], reach[0]), mode="reflect")
+    # float64: rounded to float32, a number close to 1 would become 1 and point outside
+    uniforms = uniforms.double()
     top = (uniforms[:, 0] * (2 * reach[0] + 1)).long()
     left = (uniforms[:, 1] * (2 * reach[1] + 1)).long()
     columns = torch.arange(width, device=x.device)[None, :].repeat(len(x), 1)

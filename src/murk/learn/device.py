@@ -29,7 +29,7 @@ class Compute:
 
 
 def settle_compute(device: str | torch.device, precision: str = "auto") -> Compute:
-    """Settle "auto": CUDA (or MPS) where there is one, bfloat16 where the hardware multiplies it itself.
+    """Settle "auto": CUDA where there is one, bfloat16 where the hardware multiplies it itself.
 
     Args:
         device: "auto", or a torch device such as "cpu" or "cuda:1".
@@ -48,13 +48,11 @@ def settle_compute(device: str | torch.device, precision: str = "auto") -> Compu
 
 def _settle_device(device: str | torch.device) -> torch.device:
     if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         settled = torch.device(device)
-        torch.empty(0, device=settled)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.empty(0, dtype=torch.float64, device=settled)  # draws need float64, which MPS lacks
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"device {device!r} cannot be used here ({reason}); take device='auto' or 'cpu'") from error
     return settled

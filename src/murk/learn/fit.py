@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from murk.data import ArraySource, Examples, ImageSource, as_source, channel_moments
 from murk.errors import InputError, refuse
@@ -31,6 +32,7 @@ __all__ = ["fit"]
 
 RESIDENT_BYTES = 8 << 30  # a set up to this size is kept whole on the device
 MOMENT_EXAMPLES = 10_000
+MOMENT_VALUES = 1 << 26
 SMALLEST_STD = 1e-3
 
 
@@ -47,7 +49,7 @@ def fit(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
-    weight_decay: float = 0.5,
+    weight_decay: float | None = None,
     augment: str = "auto",
     device: str | torch.device = "auto",
     precision: str = "auto",
@@ -72,7 +74,7 @@ def fit(
         epochs: passes over the training examples; None for the one rule (see `murk.learn.recipe`).
         batch_size: examples a step; None for the rule.
         learning_rate: AdamW's highest rate; None for the rule.
-        weight_decay: AdamW's decay, per unit of learning rate.
+        weight_decay: AdamW's decay, per unit of learning rate; None for the rule.
         augment: "auto" (grey images: affine; colour: crop and flip; features: none), "none", "affine", "crop-flip".
         device: "auto" or a torch device.
         precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
@@ -105,11 +107,12 @@ def fit(
     objective, compute = loss_named(loss), settle_compute(device, precision)
     augment = augmentation_for(augment, source.example_shape)
     training, held = held_out_examples(len(source), held_out, seed=seed, groups=groups)
+    network = _network(model, source.example_shape, num_classes, seed)
     recipe = settle_recipe(
         len(training), epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=weight_decay,
+        batch_norm=any(isinstance(module, _BatchNorm) for module in network.modules()),
         augment=augment, loss=objective.name, held_out=held_out, seed=seed,
     )  # fmt: skip
-    network = _network(model, source.example_shape, num_classes, seed)
     targets = objective.targets(votes, noise, known, device=compute.device)
     if isinstance(source, ArraySource) and len(source) * int(np.prod(source.example_shape)) <= RESIDENT_BYTES:
         source.resident(compute.device)
@@ -170,10 +173,12 @@ def _network(model: str | nn.Module, example_shape: tuple[int, ...], num_classes
 
 
 def _normalisation(source: ImageSource, training: np.ndarray) -> Normalisation:
-    """Measure mean and deviation on up to 10,000 training examples, evenly spread; a constant feature keeps scale 1."""
-    chosen = training[np.linspace(0, len(training) - 1, min(len(training), MOMENT_EXAMPLES)).astype(np.int64)]
-    sample = source.batch(chosen)
-    moments = channel_moments(sample.numpy())
+    """Measure mean and deviation on training examples evenly spread; a constant feature keeps scale 1."""
+    size = int(np.prod(source.example_shape))
+    count = min(len(training), MOMENT_EXAMPLES, max(1, MOMENT_VALUES // size))
+    chosen = training[np.linspace(0, len(training) - 1, count).astype(np.int64)]
+    sample = source.batch(chosen).numpy().astype(np.float32)
+    moments = channel_moments(sample.reshape(-1, source.example_shape[-1]))  # a pixel is a row of C features
     unit = 255.0 if source.is_images else 1.0
     mean, std = np.asarray(moments.mean) / unit, np.asarray(moments.std) / unit
     std = np.where(std < SMALLEST_STD * (1 if source.is_images else np.maximum(np.abs(mean), 1e-12)), 1.0, std)

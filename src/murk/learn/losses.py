@@ -6,6 +6,7 @@ so that one conformance suite runs them all.
 
 from __future__ import annotations
 
+import difflib
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -111,9 +112,10 @@ class Pairs(_CountLoss):
         """Pick vote number floor(u V) of the V votes sorted by class, and give -log p of it."""
         if uniforms is None:
             return self.held_out(log_probs, rows)
-        reached = torch.cumsum(rows, 1)
+        reached = torch.cumsum(rows.double(), 1)  # in float32, u close to 1 would round up to a class without votes
         total = reached[:, -1:]
-        picked = torch.searchsorted(reached, uniforms[:, None] * total, right=True).clamp_(max=rows.shape[1] - 1)
+        picked = torch.searchsorted(reached, uniforms[:, None].double() * total, right=True)
+        picked.clamp_(max=rows.shape[1] - 1)  # without any vote
         return -torch.where(total > 0, torch.gather(log_probs, 1, picked), 0.0)[:, 0]
 
     def held_out(self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
@@ -210,7 +212,8 @@ def loss_named(name: str | Loss) -> Loss:
     if isinstance(name, Loss):
         return name
     if name not in LOSSES:
-        raise InputError(f"a loss is one of {', '.join(LOSSES)}, but {name!r} came")
+        near = difflib.get_close_matches(str(name), LOSSES, n=1, cutoff=0.0)[0]
+        raise InputError(f"a loss is one of {', '.join(LOSSES)}, but {name!r} came; did you mean {near!r}?")
     return LOSSES[name]()
 
 

@@ -13,6 +13,7 @@ PASSES = 100_000
 EPOCHS = (10, 200)
 BATCH_SIZE = 512
 LEARNING_RATE = 0.002
+WEIGHT_DECAY = {False: 0.05, True: 0.5}  # without and with BatchNorm
 WARM_UP = 0.05  # share of all steps
 
 
@@ -51,7 +52,8 @@ def settle_recipe(
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
-    weight_decay: float,
+    weight_decay: float | None,
+    batch_norm: bool,
     augment: str,
     loss: str,
     held_out: float,
@@ -60,8 +62,9 @@ def settle_recipe(
     """Fill in what is None by the one rule for all noise levels.
 
     Ten epochs, or more where there are few examples: as many as show 100,000 examples, but at most 200. Batches of 512
-    (all examples where there are fewer), AdamW at a rate of 0.002 with a decay of 0.5. Large batches, because noise
-    drowns the gradient of a small one; few epochs and a strong decay, because every step also learns noise by heart.
+    (all examples where there are fewer), AdamW at a rate of 0.002. Large batches, because noise drowns the gradient of
+    a small one; few epochs, because every epoch also learns noise by heart. The weight decay is 0.05, or 0.5 for
+    networks with BatchNorm, which takes the length of weights out: there decay only keeps their direction moving.
 
     Raises:
         InputError: a value out of range, or fewer than one training example; all faults together.
@@ -71,14 +74,15 @@ def settle_recipe(
         _positive("epochs", epochs, whole=True),
         _positive("batch_size", batch_size, whole=True),
         _positive("learning_rate", learning_rate),
-        "" if weight_decay >= 0 else f"weight_decay is >= 0, but {weight_decay!r} came",
+        "" if weight_decay is None or weight_decay >= 0 else f"weight_decay is >= 0, but {weight_decay!r} came",
     ])  # fmt: skip
     low, high = EPOCHS
     return Recipe(
         epochs=min(max(round(PASSES / num_examples), low), high) if epochs is None else int(epochs),
         batch_size=min(BATCH_SIZE if batch_size is None else int(batch_size), num_examples),
         learning_rate=LEARNING_RATE if learning_rate is None else float(learning_rate),
-        weight_decay=float(weight_decay), augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
+        weight_decay=WEIGHT_DECAY[batch_norm] if weight_decay is None else float(weight_decay),
+        augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
     )  # fmt: skip
 
 

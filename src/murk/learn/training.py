@@ -186,7 +186,7 @@ class Training:
             losses = self.loss.held_out(log_probs, rows)
         else:
             draws = self.loss.draws
-            drawn = uniforms(self.recipe.seed, f"pairs/{epoch}", index, 1)[:, 0].float() if draws else None
+            drawn = uniforms(self.recipe.seed, f"pairs/{epoch}", index, 1)[:, 0] if draws else None
             losses = self.loss(log_probs, rows, drawn)
         if self._known is None or self.loss.reads_truth:
             return losses

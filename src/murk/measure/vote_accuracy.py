@@ -30,7 +30,8 @@ def accuracy_from_votes(
 
     Assumption: a vote depends on the example only through its true class, and the noise is as given. The model must
     not have been trained or selected on these votes. What is estimated is the accuracy on the population the examples
-    came from. Examples without votes contribute nothing.
+    came from. Examples without votes contribute nothing. The noise must be the one that gave the votes: votes of an
+    exact dilution weighed as independent ones give an interval that does not cover.
 
     Args:
         predictions_or_probs: predicted classes, int [N] in [0, K), or probabilities, float [N, K] (the largest column,

@@ -90,7 +90,7 @@ def chart_accuracy_by_alpha(rows: Sequence[Row]) -> altair.LayerChart:
     bars = base.mark_rule(strokeWidth=2).encode(y=altair.Y("low:Q", title=Y_TITLE), y2="high:Q", tooltip=hover)
     points = base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=looks["shape"], tooltip=hover)
     title = altair.TitleParams(_sample(rows), anchor="start", frame="group", fontWeight="normal")
-    layered: altair.LayerChart = altair.layer(lines, bars, points.add_params(picked))
+    layered = altair.LayerChart(layer=[lines, bars, points.add_params(picked)])
     return layered.properties(width="container", height=HEIGHT, title=title)
 
 
@@ -102,7 +102,7 @@ def _looks(methods: Sequence[str]) -> dict[str, Any]:
     names = [look.name for look in looks]
     columns = altair.ExprRef("width < 420 ? 1 : 2")
     legend = altair.Legend(title=None, orient="top", columns=columns, symbolSize=90, labelLimit=260)
-    ranges = {
+    ranges: dict[Any, Any] = {
         altair.Color: [look.colour for look in looks],
         altair.Shape: [look.shape for look in looks],
         altair.StrokeDash: [list(look.dash) or [1, 0] for look in looks],

@@ -6,6 +6,8 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from murk.show.text import clean_text
+
 if TYPE_CHECKING:
     import altair
 
@@ -24,7 +26,7 @@ LOOK: dict[str, Any] = {
         "gridOpacity": 0.12, "domainOpacity": 0.4, "tickOpacity": 0.4, "labelFontSize": 12.5, "titleFontSize": 13,
         "titleFontWeight": "normal", "titlePadding": 10,
     },
-    "legend": {"labelColor": TEXT, "titleColor": TEXT, "labelFontSize": 13, "rowPadding": 4, "columnPadding": 18},
+    "legend": {"labelColor": TEXT, "titleColor": TEXT, "labelFontSize": 13, "rowPadding": 4, "columnPadding": 36},
     "header": {"labelColor": TEXT, "titleColor": TEXT},
     "text": {"color": TEXT},
 }  # fmt: skip
@@ -32,7 +34,7 @@ LOOK: dict[str, Any] = {
 
 def chart_spec(chart: altair.TopLevelMixin) -> dict[str, Any]:
     """Give a chart's Vega-Lite JSON in the look of murk's pages, its data inside and without any address."""
-    spec: dict[str, Any] = chart.to_dict(context={"pre_transform": False})
+    spec: dict[str, Any] = _cleaned(chart.to_dict(context={"pre_transform": False}))
     spec.pop("$schema", None)
     spec["config"] = LOOK
     spec.setdefault("autosize", {"type": "fit-x", "contains": "padding"})
@@ -56,6 +58,15 @@ def chart_runtime() -> str:
     expose = "window.vegaEmbed = vegaEmbed;"
     script: str = vl_convert.javascript_bundle(expose, vl_version=_version())
     return script
+
+
+def _cleaned(value: Any) -> Any:
+    """Clean every text in a spec: vl-convert ends the whole process on a control sign."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(key): _cleaned(part) for key, part in value.items()}
+    return [_cleaned(part) for part in value] if isinstance(value, list) else value
 
 
 def _version() -> str:

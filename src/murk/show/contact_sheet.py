@@ -12,13 +12,14 @@ from murk.data import Examples
 from murk.errors import refuse
 from murk.files import replace_file
 from murk.noise import Votes
+from murk.show.text import clean_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = ["draw_contact_sheet", "write_contact_sheet"]
 
-TILE, GAP, NAME_WIDTH, LINE, FONT_SIZE = 72, 10, 150, 18, 13  # pixels
+TILE, GAP, LINE, FONT_SIZE = 72, 10, 18, 13  # pixels
 MOST_CLASSES = 200
 LONGEST_NAME = 20
 PAPER, INK, WRONG = "#ffffff", "#1c1d1f", "#D55E00"
@@ -49,13 +50,15 @@ def draw_contact_sheet(examples: Examples, votes: Votes | None = None, *, per_cl
     _refuse_faults(examples, votes, per_class)
     shown = list(range(min(examples.num_classes, MOST_CLASSES))) + ([-1] if (examples.labels < 0).any() else [])
     step = TILE + GAP + (LINE if votes is not None else 0)
-    sheet = Image.new("RGB", (NAME_WIDTH + per_class * (TILE + GAP) + GAP, len(shown) * step + GAP), PAPER)
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
+    font = ImageFont.load_default(FONT_SIZE)
+    first = 2 * GAP + round(max((font.getlength(_name(examples, label)) for label in shown), default=0))
+    sheet = Image.new("RGB", (first + per_class * (TILE + GAP), len(shown) * step + GAP), PAPER)
+    pen = ImageDraw.Draw(sheet)
     for line, label in enumerate(shown):
         top = GAP + line * step
         pen.text((GAP, top + TILE // 2 - FONT_SIZE // 2), _name(examples, label), fill=INK, font=font)
         for place, row in enumerate(np.flatnonzero(examples.labels == label)[:per_class]):
-            left = NAME_WIDTH + place * (TILE + GAP)
+            left = first + place * (TILE + GAP)
             sheet.paste(_tile(examples.images[row]), (left, top))
             if votes is not None:
                 text, right = _winner(votes, int(row), label)
@@ -94,7 +97,7 @@ def _refuse_faults(examples: Examples, votes: Votes | None, per_class: int) -> N
 def _name(examples: Examples, label: int) -> str:
     if label < 0:
         return "(not known)"
-    name = "".join(sign for sign in examples.class_names[label] if sign.isprintable())
+    name = " ".join(clean_text(examples.class_names[label]).split())
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 

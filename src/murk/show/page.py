@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,11 +19,9 @@ from murk.files import replace_file
 from murk.measure import Estimate
 from murk.show.blocks import Block, Column, Download, Facts, Figure, Picture, Prose, Table
 from murk.show.chart import chart_runtime, chart_spec, chart_svg
+from murk.show.text import clean_text, shown_text
 
 __all__ = ["Page"]
-
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-LONGEST = 2000  # signs of one text shown on a page; what is longer is cut, with a mark
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,9 @@ class Page:
         scripts.append(_inline(_shipped("page.js")))
         style = _shipped("page.css")
         return _environment().get_template("page.html").render(
-            title=_shown(self.title), question=_shown(self.question), answer=_shown(self.answer), parts=parts,
-            style=Markup(style), scripts=[Markup(script) for script in scripts], policy=_policy(style, scripts),
+            title=shown_text(self.title), question=shown_text(self.question), answer=shown_text(self.answer),
+            parts=parts, style=Markup(style), scripts=[Markup(script) for script in scripts],
+            policy=_policy(style, scripts),
         )  # fmt: skip
 
     def write(self, path: str | Path) -> Path:
@@ -76,23 +74,27 @@ class Page:
 
 def _part(block: Block, number: int) -> dict[str, Any]:
     """Turn a block into what the template writes."""
-    part: dict[str, Any] = {"kind": type(block).__name__.lower(), "heading": _shown(block.heading), "number": number}
+    part: dict[str, Any] = {
+        "kind": type(block).__name__.lower(),
+        "heading": shown_text(block.heading),
+        "number": number,
+    }
     if isinstance(block, Prose):
-        return part | {"paragraphs": [_clean(paragraph) for paragraph in block.paragraphs]}
+        return part | {"paragraphs": [clean_text(paragraph) for paragraph in block.paragraphs]}
     if isinstance(block, Facts):
-        return part | {"facts": [(_shown(name), _shown(value)) for name, value in block.facts.items()]}
+        return part | {"facts": [(shown_text(name), shown_text(value)) for name, value in block.facts.items()]}
     if isinstance(block, Table):
         return part | _table(block)
     if isinstance(block, Picture):
-        return part | {"address": _address(block.png, "image/png"), "caption": _shown(block.caption),
-                       "description": _shown(block.description)}  # fmt: skip
+        return part | {"address": _address(block.png, "image/png"), "caption": shown_text(block.caption),
+                       "description": shown_text(block.description)}  # fmt: skip
     if isinstance(block, Download):
         return part | {"links": [_link(block.name, block.content, block.media_type, block.label)]}
     spec = chart_spec(block.chart)
     svg = chart_svg(spec)
     return part | {
-        "spec": Markup(_safe_json(spec)), "svg": Markup(svg), "caption": _shown(block.caption),
-        "description": _shown(block.description), "links": [_link(f"{block.name}.svg", svg, "image/svg+xml")],
+        "spec": Markup(_safe_json(spec)), "svg": Markup(svg), "caption": shown_text(block.caption),
+        "description": shown_text(block.description), "links": [_link(f"{block.name}.svg", svg, "image/svg+xml")],
     }  # fmt: skip
 
 
@@ -106,9 +108,10 @@ def _table(table: Table) -> dict[str, Any]:
         for row in table.rows
     ]  # fmt: skip
     return {
-        "columns": [{"title": _shown(column.title), "numeric": flag}
+        "columns": [{"title": shown_text(column.title), "numeric": flag}
                     for column, flag in zip(table.columns, numeric, strict=True)],
-        "rows": rows, "caption": _shown(table.caption), "links": [_link(f"{table.name}.csv", table.csv(), "text/csv")],
+        "rows": rows, "caption": shown_text(table.caption),
+        "links": [_link(f"{table.name}.csv", table.csv(), "text/csv")],
     }  # fmt: skip
 
 
@@ -123,26 +126,12 @@ def _cell(value: Any, column: Column) -> dict[str, Any]:
         }
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"text": format(value, column.form), "interval": "", "order": repr(float(value))}
-    return {"text": "–" if value is None else _shown(value), "interval": "", "order": ""}
-
-
-def _shown(value: Any) -> str:
-    """Write a value as clean text, and cut what no page can hold."""
-    text = _clean(str(value))
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} signs)"
-
-
-def _clean(text: str) -> str:
-    """Leave out what is no text: control signs, halves of surrogate pairs, and signs that turn the direction round."""
-    return "".join(
-        sign for sign in text
-        if sign in "\n\t" or (unicodedata.category(sign) not in ("Cc", "Cs") and sign not in TURNING)
-    )  # fmt: skip
+    return {"text": "–" if value is None else shown_text(value), "interval": "", "order": ""}
 
 
 def _link(name: str, content: bytes | str, media_type: str, label: str = "") -> dict[str, str]:
     data = content.encode(errors="replace") if isinstance(content, str) else content
-    return {"name": _shown(name), "label": _shown(label or name), "address": _address(data, media_type)}
+    return {"name": shown_text(name), "label": shown_text(label or name), "address": _address(data, media_type)}
 
 
 def _address(content: bytes, media_type: str) -> str:
