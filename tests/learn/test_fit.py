@@ -20,7 +20,7 @@ from torch import nn
 import murk
 from murk.errors import DataError, InputError, TrainingError
 from murk.learn.training import Progress
-from murk.noise import Flat, from_labels
+from murk.noise import Evidence, Flat, from_labels
 
 DIGITS = murk.load("digits")
 FEW = DIGITS.train[:300]
@@ -207,6 +207,58 @@ def test_a_loss_that_is_not_finite_stops_with_the_place_and_keeps_the_last_good_
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
 
 
+def test_a_step_that_throws_the_weights_out_of_range_stops_and_is_not_saved(tmp_path: Path) -> None:
+    """The loss of the first step is finite; what its update leaves behind is not."""
+    path = tmp_path / "checkpoint.safetensors"
+    settings = QUICK | {"checkpoint": path, "checkpoint_seconds": 0, "learning_rate": 3e38, "held_out": 0.0}
+    with pytest.raises(TrainingError, match=r"no longer finite at step .*there is no checkpoint"):
+        murk.fit("mlp1", FEW, VOTES, noise=NOISE, **(settings | {"epochs": 1}))
+    assert not path.exists()
+
+
+def test_a_checkpoint_of_slightly_other_votes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    table = np.stack([VOTES.batch([i]).labels for i in range(len(FEW))])
+    murk.fit("mlp1", FEW, murk.Votes.from_matrix(table, num_classes=10), loss="pairs", **QUICK, checkpoint=path)
+    table[123] = (table[123] + 1) % 10
+    with pytest.raises(InputError, match="another training"):
+        murk.fit("mlp1", FEW, murk.Votes.from_matrix(table, num_classes=10), loss="pairs", **QUICK, checkpoint=path)
+
+
+def test_a_save_that_fails_leaves_the_older_fit(
+    tmp_path: Path, fitted: murk.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted.save(tmp_path / "fit")
+    rename = Path.rename
+
+    def failing(self: Path, target: Path) -> Path:
+        if self.name.endswith(".part"):
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(DataError, match="Input/output error"):
+        fitted.save(tmp_path / "fit")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fit"]
+    assert murk.Fit.load(tmp_path / "fit").history == fitted.history
+
+
+def test_a_linear_model_learns_by_the_default_rule() -> None:
+    """Two separable classes and one label in ten wrong; a rate too small for a single layer leaves chance."""
+    features = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
+    labels = (features.sum(1) > 0).astype(np.int64)
+    noise = murk.Channel.symmetric(0.1, num_classes=2)
+    fit = murk.fit("head", features, noise.draw(labels, seed=0), noise=noise, device="cpu", seed=0)
+    assert float((fit.predict_probs(features).argmax(1) == labels).mean()) > 0.95
+
+
+def test_examples_of_other_classes_are_not_measured(fitted: murk.Fit) -> None:
+    named = murk.Examples(DIGITS.test.images, DIGITS.test.labels, class_names=tuple("abcdefghij"))
+    mine = murk.Examples(FEW.images, FEW.labels, class_names=tuple("klmnopqrst"))
+    with pytest.raises(InputError, match="same classes"):
+        murk.fit("mlp1", mine, VOTES, noise=NOISE, **QUICK).evaluate(named)
+
+
 def test_held_out_votes_are_never_trained_on() -> None:
     """Held-out examples carry votes for class 9 alone; a model that saw them would learn to answer 9."""
     from murk.learn.selection import held_out_examples
@@ -285,6 +337,13 @@ def test_a_saved_fit_comes_back_whole(tmp_path: Path, fitted: murk.Fit, noise: A
         ("fit.json", lambda content: content.replace(b'"name": "mlp1"', b'"name": "os:system"')),
         ("fit.json", lambda content: content.replace(b'"selected_epoch"', b'"chosen"')),
         ("fit.json", lambda content: b"[" * 100_000),
+        ("fit.json", lambda content: content.replace(b'"width": 256', b'"width": 65536')),
+        ("fit.json", lambda content: content.replace(b'"num_classes": 10', b'"num_classes": 1000000000')),
+        ("fit.json", lambda content: content.replace(b'"selected_epoch": ', b'"selected_epoch": 1e999, "x": ')),
+        ("fit.json", lambda content: content.replace(b'"selected_epoch": ', b'"selected_epoch": 9')),
+        ("fit.json", lambda content: content.replace(b'"std": [\n   ', b'"std": [\n   -')),
+        ("fit.json", lambda content: content.replace(b'"7",', b"")),
+        ("fit.json", lambda content: content.replace(b'"epochs": 3', b'"epochs": "x"')),
         ("fit.json", lambda content: b"[]"),
     ],
 )
@@ -329,6 +388,13 @@ def test_a_folder_with_other_things_in_it_is_not_overwritten(tmp_path: Path, fit
         ({"noise": "auto"}, "noise model"),
         ({"known": np.full(300, 11)}, "known"),
         ({"held_out": 0.9}, "held_out"),
+        ({"held_out": "x"}, "held_out"),
+        ({"weight_decay": float("inf")}, "weight_decay"),
+        ({"votes": Evidence(10, np.zeros(300), np.full((300, 10), -np.inf))}, "example 0"),
+        ({"votes": Evidence(10, np.zeros(300), np.full((300, 10), np.nan))}, "example 0"),
+        ({"model": nn.Sequential(nn.Flatten(), nn.Linear(64, 1))}, "one output a class"),
+        ({"groups": np.array(["a"] * 300)}, "held_out=0"),
+        ({"groups": np.array([["a"] * 2] * 300)}, "one group an example"),
         ({"model": "convv4"}, "conv4"),
         ({"model": 4}, "name or a torch module"),
         ({"groups": [1, 2]}, "groups"),

@@ -149,6 +149,19 @@ def test_h_alpha_is_label_smoothing() -> None:
     torch.testing.assert_close(ours, smoothed, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("pattern", [pair_flip(K, 0.4), Flat(K, 1.0)])
+def test_composite_is_finite_where_the_transition_forbids_votes(pattern: Any) -> None:
+    """The gradient of 0 x log 0 is NaN unless it is set aside before the logarithm."""
+    loss = loss_named("composite")
+    rows = rows_of(loss.targets(Votes.from_labels(LABELS, num_classes=K), Channel(pattern), None, device=CPU))
+    logits = (some_logits().float() * 200).requires_grad_()
+    losses = loss(torch.log_softmax(logits, 1), rows)
+    losses.sum().backward()
+    assert torch.isfinite(losses).all()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_soft_labels_is_the_mean_of_pairs_and_composite_at_no_noise_is_cross_entropy() -> None:
     log_probs = torch.log_softmax(some_logits(), 1)
     soft, targets = prepared("soft-labels")

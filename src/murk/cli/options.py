@@ -28,7 +28,7 @@ class DilutionPattern(StrEnum):
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="A set of the catalog; `murk data list` names them.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random draw; the same seed, the same result.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")]
 NoiseSpec = Annotated[str | None, typer.Option("--noise", metavar="SPEC", help=NOISE_HELP)]
 Alpha = Annotated[int | None, typer.Option("--alpha", min=0, help="Random labels per right one, a whole number.")]
 PatternName = Annotated[DilutionPattern, typer.Option("--pattern", help="What the random labels of --alpha say.")]

@@ -33,7 +33,7 @@ __all__ = ["fit"]
 RESIDENT_BYTES = 8 << 30  # a set up to this size is kept whole on the device
 MOMENT_EXAMPLES = 10_000
 MOMENT_VALUES = 1 << 26
-SMALLEST_STD = 1e-3
+SMALLEST_STD = {True: 1e-3, False: 1e-6}  # of images, in 0 .. 1; of features, over their mean
 
 
 def fit(
@@ -111,10 +111,12 @@ def fit(
     recipe = settle_recipe(
         len(training), epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=weight_decay,
         batch_norm=any(isinstance(module, _BatchNorm) for module in network.modules()),
+        single_layer=sum(weight.requires_grad and weight.dim() > 1 for weight in network.parameters()) == 1,
         augment=augment, loss=objective.name, held_out=held_out, seed=seed,
     )  # fmt: skip
     targets = objective.targets(votes, noise, known, device=compute.device)
-    if isinstance(source, ArraySource) and len(source) * int(np.prod(source.example_shape)) <= RESIDENT_BYTES:
+    size = len(source) * int(np.prod(source.example_shape)) * (1 if source.is_images else 4)
+    if isinstance(source, ArraySource) and compute.device.type != "cpu" and size <= RESIDENT_BYTES:
         source.resident(compute.device)
     run = Training(
         model=network, images=source, targets=targets, loss=objective, recipe=recipe,
@@ -146,7 +148,12 @@ def _known(known: Any, num_examples: int, num_classes: int) -> np.ndarray | None
 def _groups(groups: Any, images: Any) -> np.ndarray | None:
     if groups is None and isinstance(images, Examples):
         groups = images.groups
-    return None if groups is None else np.asarray(groups)
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.ndim != 1 or (groups.dtype.kind == "O" and any(group is None for group in groups)):
+        raise InputError(f"groups name one group an example, without gaps, but {groups.dtype} of {groups.shape} came")
+    return np.asarray(groups)
 
 
 def _refuse_mismatch(
@@ -169,6 +176,9 @@ def _network(model: str | nn.Module, example_shape: tuple[int, ...], num_classes
         return build(model, example_shape=example_shape, num_classes=num_classes, seed=seed)
     if not isinstance(model, nn.Module):
         raise InputError(f"a model is a name or a torch module, but {type(model).__name__} came")
+    storages = [tensor.data_ptr() for tensor in model.state_dict().values() if tensor.numel()]
+    if len(set(storages)) < len(storages):
+        raise InputError("the module's weights share memory (tied weights), which a saved fit cannot hold; untie them")
     return copy.deepcopy(model)
 
 
@@ -181,7 +191,8 @@ def _normalisation(source: ImageSource, training: np.ndarray) -> Normalisation:
     moments = channel_moments(sample.reshape(-1, source.example_shape[-1]))  # a pixel is a row of C features
     unit = 255.0 if source.is_images else 1.0
     mean, std = np.asarray(moments.mean) / unit, np.asarray(moments.std) / unit
-    std = np.where(std < SMALLEST_STD * (1 if source.is_images else np.maximum(np.abs(mean), 1e-12)), 1.0, std)
+    least = SMALLEST_STD[source.is_images] * (1 if source.is_images else np.maximum(np.abs(mean), 1e-12))
+    std = np.where(std <= least, 1.0, std)
     return Normalisation(tuple(map(float, mean)), tuple(map(float, std)), source.is_images)
 
 
@@ -189,14 +200,14 @@ def _fingerprint(
     network: nn.Module, source: ImageSource, targets: Targets, recipe: Recipe, training: np.ndarray,
     known: np.ndarray | None, precision: str,
 ) -> str:  # fmt: skip
-    """Hash what makes a training this one: settings, initial weights, split, and a sample of images and targets."""
+    """Hash what makes a training this one: settings, network, split, all targets, and a sample of the images."""
     digest = hashlib.sha256(json.dumps([asdict(recipe), precision, list(source.example_shape)]).encode())
+    digest.update(repr(network).encode())
     for tensor in network.state_dict().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     digest.update(training.tobytes())
     digest.update(b"" if known is None else known.tobytes())
     sample = np.linspace(0, len(source) - 1, min(len(source), 1000)).astype(np.int64)
     digest.update(source.batch(sample).numpy().tobytes())
-    digest.update(targets.shift.tobytes())
-    digest.update(targets.rows(torch.from_numpy(sample).to(targets.device)).cpu().numpy().tobytes())
+    targets.update_digest(digest)
     return digest.hexdigest()

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,14 @@ from jaxtyping import Float
 from torch import nn
 
 from murk.data import Examples, ImageSource, as_source
-from murk.errors import DataError, InputError, MurkError
+from murk.errors import DataError, InputError, MurkError, refuse
 from murk.learn.augment import Normalisation
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
 from murk.learn.device import settle_compute
 from murk.learn.recipe import Recipe
 from murk.learn.training import Epoch
 from murk.measure import Estimate, accuracy
-from murk.models import build
+from murk.models import build, tensor_shapes
 from murk.noise import NoiseModel, noise_from_state, noise_state
 
 __all__ = ["Fit"]
@@ -108,14 +108,22 @@ class Fit:
         """Estimate the accuracy on clean labels, with the exact binomial interval.
 
         Raises:
-            InputError: examples whose labels are not all known.
+            InputError: examples whose labels are not all known, or of other classes.
         """
+        ours, theirs, numbers = self.class_names, examples.class_names, tuple(map(str, range(self.num_classes)))
+        if len(ours) != len(theirs) or (ours != theirs and numbers not in (ours, theirs)):
+            raise InputError(
+                f"this model tells {len(ours)} classes apart ({', '.join(ours[:3])}, ...), but the examples have "
+                f"{len(theirs)} ({', '.join(theirs[:3])}, ...); bring examples of the same classes in the same order"
+            )
         return accuracy(examples.labels, self.predict_probs(examples, device=device), confidence_level=confidence_level)
 
     @torch.no_grad()
     def _through(
         self, function: Callable[[torch.Tensor], torch.Tensor], images: Any, device: str, precision: str, size: int
     ) -> np.ndarray:
+        if size < 1:
+            raise InputError(f"batch_size is a whole number >= 1, but {size!r} came")
         source: ImageSource = as_source(images)
         if source.example_shape != self.example_shape:
             raise InputError(
@@ -142,7 +150,7 @@ class Fit:
             DataError: the folder holds something else, or cannot be written; nothing half-written is left.
             InputError: a model or noise model that murk cannot describe.
         """
-        folder = Path(folder)
+        folder = Path(folder).resolve()
         if folder.exists() and (not folder.is_dir() or any(p.name not in (WEIGHTS, FACTS) for p in folder.iterdir())):
             raise DataError(f"{folder} exists and holds something other than a fit; name another folder")
         tensors = module_tensors("model", self.model)
@@ -203,9 +211,9 @@ class Fit:
         if facts.get("model") is None and model is None:
             raise InputError("this fit holds a model of your own; give load(folder, model=function that makes it)")
         try:
-            network = model() if model is not None else build(**facts["model"])
+            network = model() if model is not None else _built(facts["model"], tensors)
             load_module("model", network, tensors, source=folder / WEIGHTS)
-            return Fit(
+            fit = Fit(
                 model=network.eval().requires_grad_(False).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
                 noise=None if facts["noise"] is None else noise_from_state(_with_arrays(facts["noise"], tensors)),
                 history=tuple(Epoch(**epoch) for epoch in facts["history"]),
@@ -215,10 +223,36 @@ class Fit:
                 class_names=tuple(str(name) for name in facts["class_names"]),
                 example_shape=tuple(int(size) for size in facts["example_shape"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            _refuse_contradictions(fit, facts["model"])
+            return fit
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
             if isinstance(error, MurkError) and not isinstance(error, InputError):
                 raise
             raise DataError(f"{folder / FACTS} lacks or garbles a value ({type(error).__name__}: {error})") from error
+
+
+def _built(settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> nn.Module:
+    """Build one of murk's models, but first on paper, so that a hostile size costs no memory."""
+    stored = {name.removeprefix("model/"): tuple(tensor.shape) for name, tensor in tensors.items()}
+    if any(stored.get(name) != shape for name, shape in tensor_shapes(**settings).items()):
+        raise ValueError(f"the weights are not those of the model {settings}")
+    return build(**settings)
+
+
+def _refuse_contradictions(fit: Fit, settings: dict[str, Any] | None) -> None:
+    """Refuse facts that do not fit each other."""
+    recipe, normalisation, channels = fit.recipe, fit.normalisation, fit.example_shape[-1]
+    numbers = [getattr(recipe, field.name) for field in fields(recipe) if field.type in ("int", "float")]
+    refuse([
+        "" if settings is None or fit.num_classes == settings["num_classes"] else "other numbers of classes",
+        "" if settings is None or list(fit.example_shape) == settings["example_shape"] else "other shapes of examples",
+        "" if fit.noise is None or fit.noise.num_classes == fit.num_classes else "noise of other classes",
+        "" if len(normalisation.mean) == len(normalisation.std) == channels else "other numbers of channels",
+        "" if np.isfinite(normalisation.mean).all() else "a mean that is not finite",
+        "" if all(0 < value < float("inf") for value in normalisation.std) else "a deviation that is not > 0",
+        "" if 1 <= fit.selected_epoch <= len(fit.history) else "an epoch that was not trained",
+        "" if all(isinstance(value, int | float) for value in numbers) else "settings that are not numbers",
+    ])  # fmt: skip
 
 
 def _normalisation(state: dict[str, Any]) -> Normalisation:
@@ -245,14 +279,22 @@ def _sha256(path: Path) -> str:
 
 
 def _move_into_place(part: Path, folder: Path) -> None:
-    """Put a finished folder where an older one may stand; a reader sees one of the two, each whole."""
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".old", dir=folder.parent))
-        folder.rename(old / "fit")
+    """Put a finished folder where an older one may stand, by two renames; if the second fails, the first is undone.
+
+    Killed between the two, the older fit lies in the folder beside it that ends in `.old`.
+    """
+    if not folder.exists():
         part.rename(folder)
-        shutil.rmtree(old)
-    else:
+        return
+    old = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".old", dir=folder.parent))
+    folder.rename(old / "fit")
+    try:
         part.rename(folder)
+    except OSError:
+        (old / "fit").rename(folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _without_arrays(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

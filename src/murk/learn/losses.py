@@ -164,9 +164,10 @@ class Composite(Loss):
         """Give -sum_k c_k log((p T)_k)."""
         if self._transition is None:
             raise InputError("prepare the composite loss with targets(votes, noise, ...) first: it needs T")
-        log_mixed = torch.log(log_probs.exp() @ self._transition.to(log_probs.dtype))
-        # where T forbids a vote that nobody cast, 0 x -inf must be 0
-        return -torch.where(rows > 0, rows * log_mixed, 0.0).sum(1)
+        mixed = log_probs.exp() @ self._transition.to(log_probs.dtype)
+        # set aside before the logarithm: the gradient of 0 x log 0 is NaN
+        mixed = torch.where(rows > 0, mixed.clamp(min=torch.finfo(mixed.dtype).tiny), 1.0)
+        return -(rows * torch.log(mixed)).sum(1)
 
 
 class HAlpha(Loss):
@@ -225,6 +226,8 @@ def _votes_only(votes: Votes | Evidence, name: str) -> Votes:
 
 def _shares(votes: Votes) -> Any:
     """Divide the counts of each example by their sum; dense or CSR."""
+    if any((batch.labels == votes.num_classes).any() for batch in votes.batches()):
+        raise InputError('this loss has no use for votes for "none of these"; leave them out (-1), or use evidence')
     counts = votes.counts().astype(np.float64)
     total = np.maximum(np.asarray(counts.sum(axis=1)).reshape(-1, 1), 1e-300)
     if isinstance(counts, np.ndarray):

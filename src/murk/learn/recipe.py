@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from murk.errors import refuse
 
@@ -12,7 +15,7 @@ __all__ = ["Recipe", "learning_rate_at", "settle_recipe"]
 PASSES = 100_000
 EPOCHS = (10, 200)
 BATCH_SIZE = 512
-LEARNING_RATE = 0.002
+LEARNING_RATE = {False: 0.002, True: 0.03}  # with hidden layers, and without
 WEIGHT_DECAY = {False: 0.05, True: 0.5}  # without and with BatchNorm
 WARM_UP = 0.05  # share of all steps
 
@@ -54,6 +57,7 @@ def settle_recipe(
     learning_rate: float | None,
     weight_decay: float | None,
     batch_norm: bool,
+    single_layer: bool,
     augment: str,
     loss: str,
     held_out: float,
@@ -62,9 +66,10 @@ def settle_recipe(
     """Fill in what is None by the one rule for all noise levels.
 
     Ten epochs, or more where there are few examples: as many as show 100,000 examples, but at most 200. Batches of 512
-    (all examples where there are fewer), AdamW at a rate of 0.002. Large batches, because noise drowns the gradient of
-    a small one; few epochs, because every epoch also learns noise by heart. The weight decay is 0.05, or 0.5 for
-    networks with BatchNorm, which takes the length of weights out: there decay only keeps their direction moving.
+    (all examples where there are fewer), AdamW at a rate of 0.002, or 0.03 for a single layer, which has far to go and
+    nothing to upset. Large batches, because noise drowns the gradient of a small one; few epochs, because every epoch
+    also learns noise by heart. The weight decay is 0.05, or 0.5 for networks with BatchNorm, which takes the length of
+    weights out: there decay only keeps their direction moving.
 
     Raises:
         InputError: a value out of range, or fewer than one training example; all faults together.
@@ -74,13 +79,13 @@ def settle_recipe(
         _positive("epochs", epochs, whole=True),
         _positive("batch_size", batch_size, whole=True),
         _positive("learning_rate", learning_rate),
-        "" if weight_decay is None or weight_decay >= 0 else f"weight_decay is >= 0, but {weight_decay!r} came",
+        "" if weight_decay == 0 else _positive("weight_decay", weight_decay),
     ])  # fmt: skip
     low, high = EPOCHS
     return Recipe(
         epochs=min(max(round(PASSES / num_examples), low), high) if epochs is None else int(epochs),
         batch_size=min(BATCH_SIZE if batch_size is None else int(batch_size), num_examples),
-        learning_rate=LEARNING_RATE if learning_rate is None else float(learning_rate),
+        learning_rate=LEARNING_RATE[single_layer] if learning_rate is None else float(learning_rate),
         weight_decay=WEIGHT_DECAY[batch_norm] if weight_decay is None else float(weight_decay),
         augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
     )  # fmt: skip
@@ -92,10 +97,10 @@ def learning_rate_at(step: int, *, steps: int, highest: float) -> float:
     return highest * min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _positive(name: str, value: float | None, *, whole: bool = False) -> str:
+def _positive(name: str, value: Any, *, whole: bool = False) -> str:
     if value is None:
         return ""
-    number = not isinstance(value, bool) and isinstance(value, int | float) and value > 0 and value < float("inf")
-    if number and (not whole or value == int(value)):
+    number = not isinstance(value, bool) and isinstance(value, int | float | np.number)
+    if number and 0 < value < math.inf and (not whole or value == int(value)):
         return ""
     return f"{name} is a {'whole ' if whole else ''}number > 0 (or None for the rule), but {value!r} came"

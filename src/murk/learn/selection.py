@@ -22,7 +22,7 @@ class Selection:
     because averaging and the falling learning rate help them and the votes rarely see by how much.
 
     Attributes:
-        best: epoch with the lowest mean held-out loss so far, from 0; -1 before the first.
+        best: epoch with the lowest mean held-out loss so far; -1 before the first.
         selected: epoch that the rule keeps so far.
         best_losses: float32 [H], the best epoch's loss of each held-out example.
     """
@@ -54,7 +54,7 @@ def held_out_examples(
 
     Args:
         num_examples: N.
-        share: held-out share of the examples (or of the groups), in [0, 0.5].
+        share: held-out share of the examples, in [0, 0.5]; whole groups up to it. Above 0 it holds out at least one.
         seed: of the choice.
         groups: int or str [N]; examples of one group (a patient, a user, near-duplicates) stay together.
 
@@ -62,15 +62,26 @@ def held_out_examples(
         Sorted indices of the training and of the held-out examples.
 
     Raises:
-        InputError: a share out of range, or groups of another length.
+        InputError: a share out of range, groups of another length, or nothing that can be held out.
     """
-    if not 0 <= share <= 0.5:
+    if isinstance(share, bool) or not isinstance(share, int | float | np.number) or not 0 <= share <= 0.5:
         raise InputError(f"held_out is a share in [0, 0.5], but {share!r} came")
     if groups is not None and len(groups) != num_examples:
         raise InputError(f"groups name one group an example, {num_examples}, but {len(groups)} came")
     member = np.arange(num_examples) if groups is None else np.unique(groups, return_inverse=True)[1]
     count = int(member.max()) + 1 if num_examples else 0
-    held = np.zeros(count, dtype=bool)
-    held[permutation(seed, "held-out", count)[: round(share * count)]] = True
+    if share and count < 2:
+        raise InputError("one example (or one group) cannot be split; give held_out=0 to train on all of it")
+    order = permutation(seed, "held-out", count)
+    sizes = np.bincount(member, minlength=count)[order]
+    # groups in random order until the share is full; one too large for what is left of it is passed over
+    held, room = np.zeros(count, dtype=bool), max(round(share * num_examples), 1 if share else 0)
+    for group, size in zip(order, sizes, strict=True):
+        if size <= room:
+            held[group], room = True, room - size
+        if not room:
+            break
+    if share and not held.any():
+        raise InputError(f"every group holds more than {share:.0%} of the examples; raise held_out, or give held_out=0")
     inside = held[member]
     return np.flatnonzero(~inside), np.flatnonzero(inside)

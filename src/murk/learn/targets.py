@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from murk.errors import InputError
 from murk.noise import Evidence
 
 __all__ = ["Targets"]
@@ -41,15 +42,21 @@ class Targets:
 
     @staticmethod
     def of_evidence(evidence: Evidence, *, device: torch.device) -> Targets:
-        """Take log evidence as it is, dense or sparse."""
+        """Take log evidence as it is, dense or sparse.
+
+        Raises:
+            InputError: evidence that is NaN or +inf, or -inf for every class of an example.
+        """
         if evidence.offsets is None or evidence.classes is None:
             shift = evidence.values.max(axis=1)
+            _refuse_impossible(evidence.base + shift)
             values = torch.from_numpy((evidence.values - shift[:, None]).astype(np.float32))
             base = torch.zeros(len(evidence))
             return Targets(evidence.num_classes, evidence.base + shift, base.to(device), values.to(device))
         rows = np.repeat(np.arange(len(evidence)), np.diff(evidence.offsets))
         shift = evidence.base.copy()
         np.maximum.at(shift, rows, evidence.values)
+        _refuse_impossible(shift)
         values = torch.from_numpy((evidence.values - shift[rows]).astype(np.float32)).to(device)
         base = torch.from_numpy((evidence.base - shift).astype(np.float32)).to(device)
         ragged = tuple(
@@ -68,6 +75,12 @@ class Targets:
         ragged = tuple(torch.from_numpy(p.astype(np.int64)).to(device) for p in (counts.indptr, counts.indices))
         return Targets(counts.shape[1], zeros, base, values, ragged)
 
+    def update_digest(self, digest: Any) -> None:
+        """Feed everything these rows are made of to a hash."""
+        digest.update(self.shift.tobytes())
+        for tensor in (self._base, self._values, *(self._ragged or ())):
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+
     def rows(self, indices: Int[Tensor, " B"]) -> Float[Tensor, "B K"]:
         """Gather the rows of these examples (int64 [B] on the targets' device)."""
         if self._ragged is None:
@@ -81,3 +94,12 @@ class Targets:
         rows = self._base[indices, None].repeat(1, self.num_classes)
         rows[owners, classes[positions]] = self._values[positions]
         return rows
+
+
+def _refuse_impossible(best: np.ndarray) -> None:
+    wrong = np.flatnonzero(~np.isfinite(best))
+    if len(wrong):
+        raise InputError(
+            f"evidence is a log likelihood, finite for at least one class, but that of example {wrong[0]} is at most "
+            f"{best[wrong[0]]} ({len(wrong)} such); check its votes and the noise model"
+        )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from murk.data import ImageSource
-from murk.errors import InputError, TrainingError
+from murk.errors import DataError, InputError, TrainingError
 from murk.learn.augment import UNIFORMS, Normalisation
 from murk.learn.averaging import average_weights
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
@@ -150,11 +150,11 @@ class Training:
                 batch = order[within * self.recipe.batch_size : (within + 1) * self.recipe.batch_size]
                 self._losses.append(self._train_step(batch, epoch))
                 self.step += 1
-                ended = self.step % self._steps_per_epoch == 0
-                if ended or interrupted.is_set() or self.step % CHECK_EVERY == 0:
+                ended, stop = self.step % self._steps_per_epoch == 0, interrupted.is_set()
+                if ended or stop or self.step % CHECK_EVERY == 0:
                     self._look(ended, seconds=time.monotonic() - started, done=self.step - first)
-                    self._save(now=interrupted.is_set() or self.step == self.steps)
-                if interrupted.is_set():
+                    self._save(now=stop or self.step == self.steps)
+                if stop:
                     raise KeyboardInterrupt
 
     def _train_step(self, batch: np.ndarray, epoch: int) -> Tensor:
@@ -171,6 +171,11 @@ class Training:
         self.model.train()
         with _seeded(recipe.seed, self.step, device), self.compute.autocast():
             logits = self.model(x)
+        if logits.shape != (len(batch), self.targets.num_classes):
+            raise InputError(
+                f"a model gives logits [B, K] = ({len(batch)}, {self.targets.num_classes}), but {tuple(logits.shape)} "
+                "came; give its last layer one output a class"
+            )
         loss = self._losses_of(logits, index, epoch).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -222,19 +227,27 @@ class Training:
 
     def _refuse_not_finite(self, losses: Tensor) -> None:
         wrong = torch.nonzero(~torch.isfinite(losses))
-        if not len(wrong):
-            return
-        step = self.step - len(losses) + int(wrong[0])
-        kept = f"the checkpoint {self.checkpoint} is from before" if self.checkpoint else "no checkpoint was asked for"
+        if len(wrong):
+            self._stop(f"the loss became {float(losses[wrong[0]])}", step=self.step - len(losses) + int(wrong[0]) + 1)
+        with torch.no_grad():  # a finite loss can still move the weights out of range
+            norms = torch.stack(torch._foreach_norm([*self.model.parameters(), *self.average.parameters()]))
+        if not bool(torch.isfinite(norms).all()):
+            self._stop("the weights are no longer finite", step=self.step)
+
+    def _stop(self, what: str, *, step: int) -> None:
+        kept = "there is no checkpoint to go back to"
+        if self.checkpoint is not None and self.checkpoint.exists():
+            kept = f"the checkpoint {self.checkpoint} is from before"
         raise TrainingError(
-            f"the loss became {float(losses[wrong[0]])} at step {step + 1} of {self.steps} "
-            f"(epoch {step // self._steps_per_epoch + 1}); {kept}. Lower the learning rate "
-            f"(it was at most {self.recipe.learning_rate:g}) or check the images for extreme values"
+            f"{what} at step {step} of {self.steps} (epoch {(step - 1) // self._steps_per_epoch + 1}); {kept}. Lower "
+            f"the learning rate (it was at most {self.recipe.learning_rate:g}) or check the images for extreme values"
         )
 
     def _end_epoch(self) -> Epoch:
         number = self.step // self._steps_per_epoch
         held_out = self._held_out_losses()
+        if not np.isfinite(held_out).all():
+            self._stop("the held-out loss is not finite", step=self.step)
         chosen = self.selection.offer(number, held_out)
         if chosen:
             self.selected.load_state_dict(self.average.state_dict())
@@ -280,6 +293,13 @@ class Training:
                 f"{path} is a checkpoint of another training (other data, votes or settings); "
                 "name another file, or delete it to start again"
             )
+        try:
+            self._restore(tensors, facts, path)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise DataError(f"{path} lacks or garbles a value ({type(error).__name__}: {error}); delete it") from error
+
+    def _restore(self, tensors: dict[str, Tensor], facts: dict[str, Any], path: Path) -> None:
+        """Put back everything that `_save` wrote."""
         for name, module in (("model", self.model), ("average", self.average), ("selected", self.selected)):
             load_module(name, module, tensors, source=path)
         weights = self.optimizer.param_groups[0]["params"]
@@ -292,8 +312,10 @@ class Training:
                 value = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
                 state.setdefault(int(number), {})[part] = value
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
-        self.step, self.history = facts["step"], [Epoch(**epoch) for epoch in facts["history"]]
-        self.selection = Selection(facts["best"], facts["chosen"], tensors["best_losses"].numpy())
+        if len(state) != len(weights) or not 0 < int(facts["step"]) <= self.steps:
+            raise ValueError(f"{len(state)} of {len(weights)} moments, step {facts['step']} of {self.steps}")
+        self.step, self.history = int(facts["step"]), [Epoch(**epoch) for epoch in facts["history"]]
+        self.selection = Selection(int(facts["best"]), int(facts["chosen"]), tensors["best_losses"].numpy())
         self._epoch_sum, self._epoch_count = facts["epoch_sum"], facts["epoch_count"]
 
 
@@ -303,7 +325,10 @@ def _seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
     devices = [device] if device.type == "cuda" else []
     low, high = stream_key(seed, f"dropout/{step}")
     with torch.random.fork_rng(devices):
-        torch.manual_seed(high << 31 | low >> 1)
+        torch.default_generator.manual_seed(high << 31 | low >> 1)  # torch.manual_seed would seed every GPU too
+        if devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(high << 31 | low >> 1)
         yield
 
 

@@ -6,7 +6,7 @@ nor noise; they are sized by the shape of an example and the number of classes a
 
 from murk.models.backbone import Backbone, backbone
 from murk.models.head import Classifier
-from murk.models.registry import build, names, options
+from murk.models.registry import build, names, options, tensor_shapes
 from murk.models.settings import ModelSettings
 
-__all__ = ["Backbone", "Classifier", "ModelSettings", "backbone", "build", "names", "options"]
+__all__ = ["Backbone", "Classifier", "ModelSettings", "backbone", "build", "names", "options", "tensor_shapes"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from murk.errors import refuse
@@ -19,7 +20,7 @@ from murk.models.resnet import RESNET18, RESNET34, SMALLEST_SIDE, ResNet, stem_f
 from murk.models.seed import seeded
 from murk.models.settings import ModelSettings
 
-__all__ = ["build", "names", "options"]
+__all__ = ["build", "names", "options", "tensor_shapes"]
 
 
 def _perceptron(depth: int) -> Architecture:
@@ -148,14 +149,38 @@ def build(name: str, *, example_shape: Sequence[int], num_classes: int, seed: in
         >>> model(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 10])
     """
+    settings = _settings(name, example_shape, num_classes, seed, options)
+    with seeded(int(seed)):
+        return _made(settings)
+
+
+def tensor_shapes(
+    name: str, *, example_shape: Sequence[int], num_classes: int, **options: Any
+) -> dict[str, tuple[int, ...]]:
+    """Tell the shape of every weight and buffer that `build` would make, without memory for any of them.
+
+    Example:
+        >>> tensor_shapes("perceptron", example_shape=(64,), num_classes=10)
+        {'head.weight': (10, 64), 'head.bias': (10,)}
+    """
+    settings = _settings(name, example_shape, num_classes, 0, options)
+    with torch.device("meta"):
+        return {key: tuple(tensor.shape) for key, tensor in _made(settings).state_dict().items()}
+
+
+def _settings(
+    name: str, example_shape: Sequence[int], num_classes: int, seed: int, options: Mapping[str, Any]
+) -> ModelSettings:
     given = _given(options)
     refuse([*_faults(name, example_shape, given), *number_faults(num_classes, seed)])
-    architecture, shape = _ARCHITECTURES[name], tuple(int(side) for side in example_shape)
-    values = architecture.values(shape, given)
-    settings = ModelSettings(name, shape, int(num_classes), tuple(sorted(values.items())))
-    with seeded(int(seed)):
-        features = architecture.features(shape, **values)
-        head = nn.Linear(features.num_features, settings.num_classes)
+    shape = tuple(int(side) for side in example_shape)
+    values = _ARCHITECTURES[name].values(shape, given)
+    return ModelSettings(name, shape, int(num_classes), tuple(sorted(values.items())))
+
+
+def _made(settings: ModelSettings) -> Classifier:
+    features = _ARCHITECTURES[settings.name].features(settings.example_shape, **dict(settings.options))
+    head = nn.Linear(features.num_features, settings.num_classes)
     return Classifier(features, head, settings=settings)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
 from murk.errors import InputError, refuse
 from murk.noise.channel import refuse_other_classes
@@ -88,7 +87,7 @@ class Annotators:
         """K."""
         return int(self.transitions.shape[1])
 
-    def draw(self, labels: Int[np.ndarray, " N"], *, seed: int) -> DrawnVotes:
+    def draw(self, labels: Any, *, seed: int) -> DrawnVotes:
         """Draw votes for true labels (int [N] in [0, K)) from annotators chosen at random for each example.
 
         Raises:

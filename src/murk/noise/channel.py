@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
 from murk.errors import InputError, refuse
 from murk.noise.draws import words
@@ -80,7 +79,7 @@ class Channel:
             )
         return Channel(Flat(num_classes, 1 - rate), votes_per_example)
 
-    def draw(self, labels: Int[np.ndarray, " N"], *, seed: int) -> DrawnVotes:
+    def draw(self, labels: Any, *, seed: int) -> DrawnVotes:
         """Draw votes for true labels (int [N] in [0, K)); virtual, nothing is stored.
 
         Raises:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
 from murk.errors import InputError, refuse
 from murk.noise.channel import Channel, refuse_other_classes
@@ -74,7 +73,7 @@ class Dilution:
         """Give the noise model that knows T but not that exactly one vote is right."""
         return Channel(self.transition, votes_per_example=1 + self.alpha)
 
-    def draw(self, labels: Int[np.ndarray, " N"], *, seed: int) -> DrawnVotes:
+    def draw(self, labels: Any, *, seed: int) -> DrawnVotes:
         """Draw 1 + alpha votes for each true label (int [N] in [0, K)); virtual, nothing is stored.
 
         The clean vote stands at a random place among them, so that the order says nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from murk.errors import InputError
 from murk.noise.votes import VoteBatch
@@ -25,7 +25,7 @@ def in_class_counts(batch: VoteBatch, *, model: str) -> Any:
     return counts[:, : batch.num_classes]
 
 
-def log_of(rows: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def log_of(rows: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Take logarithms; of zero: -inf, without a warning."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(rows))
