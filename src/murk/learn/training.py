@@ -334,9 +334,13 @@ def _seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _interruption() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into a flag, so that a step is never cut in two; outside the main thread there is no Ctrl-C."""
+    """Turn Ctrl-C into a flag, so that a step is never cut in two.
+
+    Outside the main thread there is no Ctrl-C, and a process told to ignore it (in the background) goes on ignoring it.
+    """
     flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield flag
         return
     before = signal.signal(signal.SIGINT, lambda *_: flag.set())
