@@ -29,6 +29,7 @@ from murk.models import build
 
 RESULTS = Path(__file__).parent / "results" / "time_to_accuracy.json"
 TARGET, ALPHA, SEED, BATCH = 0.91, 100, 0, 256
+SEEDS = (0, 1, 2)  # of murk; the rival, which takes so long, has the first alone
 
 
 class Pairs(Dataset[tuple[torch.Tensor, int]]):
@@ -51,12 +52,13 @@ class ReachedError(Exception):
     """The target accuracy is reached: stop the clock."""
 
 
-def ours(mnist: murk.Dataset, votes: murk.Votes, noise: murk.Dilution) -> dict[str, Any]:
+def ours(mnist: murk.Dataset, noise: murk.Dilution, seed: int) -> dict[str, Any]:
     """Train by `murk.fit` until the averaged weights reach the target."""
     test = torch.from_numpy(np.array(mnist.test.images)).split(1000)
     record: list[dict[str, float]] = []
     paused = 0.0
     started = time.perf_counter()
+    votes = noise.draw(mnist.train.labels, seed=seed)
 
     def watch(progress: Any) -> None:
         nonlocal paused
@@ -69,10 +71,10 @@ def ours(mnist: murk.Dataset, votes: murk.Votes, noise: murk.Dilution) -> dict[s
             raise ReachedError
 
     try:
-        murk.fit("conv4", mnist.train, votes, noise=noise, device="cpu", seed=SEED, callbacks=[watch])
+        murk.fit("conv4", mnist.train, votes, noise=noise, device="cpu", seed=seed, callbacks=[watch])
     except ReachedError:
         pass
-    return {"reached": record[-1]["accuracy"] >= TARGET, **record[-1], "record": record}
+    return {"seed": seed, "reached": record[-1]["accuracy"] >= TARGET, **record[-1], "record": record}
 
 
 def rival(mnist: murk.Dataset, votes: murk.Votes, minutes: float) -> dict[str, Any]:
@@ -115,16 +117,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rival-minutes", type=float, default=40.0)
+    parser.add_argument("--keep-rival", action="store_true", help="keep the rival's stored run, measure murk again")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     mnist = murk.load("mnist")
     noise = murk.Dilution(ALPHA, num_classes=10)
-    votes = noise.draw(mnist.train.labels, seed=SEED)
-    found: dict[str, Any] = {"target": TARGET, "alpha": ALPHA, "seed": SEED, "n": 1, "machine": machine()}
-    found["murk"] = ours(mnist, votes, noise)
-    print("murk:", {k: v for k, v in found["murk"].items() if k != "record"}, flush=True)
-    found["plain loop"] = rival(mnist, votes, arguments.rival_minutes)
-    found["ratio"] = found["plain loop"]["seconds"] / found["murk"]["seconds"]
+    found: dict[str, Any] = {"target": TARGET, "alpha": ALPHA, "machine": machine()}
+    found["murk"] = []
+    for seed in SEEDS:
+        found["murk"].append(ours(mnist, noise, seed))
+        print("murk:", {k: v for k, v in found["murk"][-1].items() if k != "record"}, flush=True)
+    if arguments.keep_rival:
+        found["plain loop"] = json.loads(RESULTS.read_text())["plain loop"]
+    else:
+        votes = noise.draw(mnist.train.labels, seed=SEED)
+        found["plain loop"] = rival(mnist, votes, arguments.rival_minutes)
+    found["murk_seconds"] = sorted(run["seconds"] for run in found["murk"])
+    found["ratio"] = found["plain loop"]["seconds"] / found["murk_seconds"][1]
     found["ratio_is"] = "time to target" if found["plain loop"]["reached"] else "a lower bound: the rival was stopped"
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps({k: v for k, v in found.items() if not isinstance(v, dict)}))

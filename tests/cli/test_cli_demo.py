@@ -68,7 +68,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path):
          *line.split()],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the tests may run in the background, deaf to it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the tests may run deaf to it
     )  # fmt: skip
     assert run.stdout.readline() == "training\n"
     run.send_signal(signal.SIGINT)

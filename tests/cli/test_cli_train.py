@@ -193,7 +193,7 @@ def _start(line, folder):
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *line, "--checkpoint-seconds", "0"], cwd=folder, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the tests may run in the background, deaf to it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the tests may run deaf to it
     )  # fmt: skip
 
 
