@@ -17,13 +17,14 @@ from murk.learn.augment import Normalisation, affine, augmentation_for, crop_and
 from murk.learn.averaging import average_weights
 from murk.learn.checkpoint import read_tensors, write_tensors
 from murk.learn.device import settle_compute
+from murk.learn.protocol import PROTOCOLS, protocol_named
 from murk.learn.recipe import learning_rate_at, settle_recipe
 from murk.learn.selection import Selection, held_out_examples
 
 
 def recipe_of(num_examples: int, **changes: object) -> object:
     given_settings = {
-        "epochs": None, "batch_size": None, "learning_rate": None, "weight_decay": None, "batch_norm": False,
+        "protocol": PROTOCOLS["evidence"], "epochs": None, "batch_size": None, "learning_rate": None, "weight_decay": None, "batch_norm": False,
         "single_layer": False, "augment": "none", "loss": "evidence", "held_out": 0.1, "seed": 0,
     }  # fmt: skip
     return settle_recipe(num_examples, **(given_settings | changes))  # type: ignore[arg-type]
@@ -172,3 +173,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
         write_tensors(path, {"a": torch.arange(4)}, {"round": 2})
     assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
     assert read_tensors(path)[1] == {"round": 1}
+
+
+def test_the_papers_protocol_is_its_own_all_through() -> None:
+    recipe = recipe_of(10_000, protocol=PROTOCOLS["paper"], single_layer=True, batch_norm=True)
+    assert (recipe.optimizer, recipe.schedule, recipe.averaging) == ("adadelta", "constant", False)
+    assert (recipe.batch_size, recipe.epochs, recipe.weight_decay) == (128, 10, 0.0)
+    assert {learning_rate_at(step, steps=50, highest=0.3, schedule="constant") for step in range(50)} == {0.3}
+
+
+def test_an_unknown_protocol_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(InputError, match="did you mean 'evidence'"):
+        protocol_named("evidnce")

@@ -21,6 +21,7 @@ from murk.learn.augment import Normalisation, augmentation_for
 from murk.learn.device import settle_compute
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss, loss_named
+from murk.learn.protocol import protocol_named
 from murk.learn.recipe import Recipe, settle_recipe
 from murk.learn.selection import held_out_examples
 from murk.learn.targets import Targets
@@ -44,13 +45,14 @@ def fit(
     noise: NoiseModel | None = None,
     known: Any = None,
     groups: Any = None,
-    held_out: float = 0.1,
-    loss: str | Loss = "evidence",
+    held_out: float | None = None,
+    protocol: str = "evidence",
+    loss: str | Loss | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     weight_decay: float | None = None,
-    augment: str = "auto",
+    augment: str | None = None,
     device: str | torch.device = "auto",
     precision: str = "auto",
     checkpoint: str | Path | None = None,
@@ -70,11 +72,14 @@ def fit(
         groups: [N], one name an example: a patient, a user, near-duplicates. Never split between training and
             held-out examples. `Examples` with groups bring them along.
         held_out: share of the examples (or groups) whose votes choose the epoch, in [0, 0.5]; they are not trained on.
+            None for the protocol's: 0.1 for "evidence", 0 (the last epoch) for "paper".
+        protocol: what is meant where a setting is None: "evidence", murk's own training, or "paper", that of the study
+            of 2017 (see `murk.learn.protocol`).
         loss: "evidence", "pairs", "soft-labels", "composite", "h-alpha", or a `Loss`.
         epochs: passes over the training examples; None for the one rule (see `murk.learn.recipe`).
-        batch_size: examples a step; None for the rule.
-        learning_rate: AdamW's highest rate; None for the rule.
-        weight_decay: AdamW's decay, per unit of learning rate; None for the rule.
+        batch_size: examples a step.
+        learning_rate: the optimizer's highest rate.
+        weight_decay: the optimizer's decay, per unit of learning rate.
         augment: "auto" (grey images: affine; colour: crop and flip; features: none), "none", "affine", "crop-flip".
         device: "auto" or a torch device.
         precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
@@ -104,13 +109,15 @@ def fit(
     num_classes = votes.num_classes
     known, groups = _known(known, len(source), num_classes), _groups(groups, images)
     _refuse_mismatch(source, votes, noise, images, num_classes)
-    objective, compute = loss_named(loss), settle_compute(device, precision)
-    augment = augmentation_for(augment, source.example_shape)
+    way = protocol_named(protocol)
+    objective, compute = loss_named(way.loss if loss is None else loss), settle_compute(device, precision)
+    augment = augmentation_for(way.augment if augment is None else augment, source.example_shape)
+    held_out = way.held_out if held_out is None else held_out
     training, held = held_out_examples(len(source), held_out, seed=seed, groups=groups)
     network = _network(model, source.example_shape, num_classes, seed)
     recipe = settle_recipe(
-        len(training), epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=weight_decay,
-        batch_norm=any(isinstance(module, _BatchNorm) for module in network.modules()),
+        len(training), protocol=way, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+        weight_decay=weight_decay, batch_norm=any(isinstance(module, _BatchNorm) for module in network.modules()),
         single_layer=sum(weight.requires_grad and weight.dim() > 1 for weight in network.parameters()) == 1,
         augment=augment, loss=objective.name, held_out=held_out, seed=seed,
     )  # fmt: skip

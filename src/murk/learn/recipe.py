@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from murk.errors import refuse
+from murk.learn.protocol import Protocol
 
 __all__ = ["Recipe", "learning_rate_at", "settle_recipe"]
 
 PASSES = 100_000
 EPOCHS = (10, 200)
-BATCH_SIZE = 512
-LEARNING_RATE = {False: 0.002, True: 0.03}  # with hidden layers, and without
-WEIGHT_DECAY = {False: 0.05, True: 0.5}  # without and with BatchNorm
 WARM_UP = 0.05  # share of all steps
 
 
@@ -27,12 +25,15 @@ class Recipe:
     Attributes:
         epochs: passes over the training examples, >= 1.
         batch_size: examples a step, >= 1; at most as many as there are.
-        learning_rate: AdamW's highest rate, > 0; it warms up, then falls as a cosine to 0.
-        weight_decay: AdamW's decoupled decay, >= 0, per unit of learning rate.
+        learning_rate: the optimizer's highest rate, > 0.
+        weight_decay: decoupled decay, >= 0, per unit of learning rate.
         augment: "none", "affine" or "crop-flip".
         loss: name of the loss.
         held_out: share of the examples (or groups) whose votes choose the epoch, in [0, 0.5].
         seed: of every draw.
+        optimizer: "adamw" or "adadelta".
+        schedule: "cosine" (the rate warms up, then falls as a cosine to 0) or "constant".
+        averaging: whether the weights kept are averaged along the way.
     """
 
     epochs: int
@@ -43,6 +44,9 @@ class Recipe:
     loss: str
     held_out: float
     seed: int
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    averaging: bool = True
 
     def steps_per_epoch(self, num_examples: int) -> int:
         """Whole batches in an epoch; the examples left over change with the epoch's order."""
@@ -52,6 +56,7 @@ class Recipe:
 def settle_recipe(
     num_examples: int,
     *,
+    protocol: Protocol,
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
@@ -63,13 +68,10 @@ def settle_recipe(
     held_out: float,
     seed: int,
 ) -> Recipe:
-    """Fill in what is None by the one rule for all noise levels.
+    """Fill in what is None by the protocol, which is one for all noise levels.
 
-    Ten epochs, or more where there are few examples: as many as show 100,000 examples, but at most 200. Batches of 512
-    (all examples where there are fewer), AdamW at a rate of 0.002, or 0.03 for a single layer, which has far to go and
-    nothing to upset. Large batches, because noise drowns the gradient of a small one; few epochs, because every epoch
-    also learns noise by heart. The weight decay is 0.05, or 0.5 for networks with BatchNorm, which takes the length of
-    weights out: there decay only keeps their direction moving.
+    Ten epochs, or more where there are few examples: as many as show 100,000 examples, but at most 200; few, because
+    every epoch also learns noise by heart. A batch holds all examples where there are fewer.
 
     Raises:
         InputError: a value out of range, or fewer than one training example; all faults together.
@@ -84,15 +86,18 @@ def settle_recipe(
     low, high = EPOCHS
     return Recipe(
         epochs=min(max(round(PASSES / num_examples), low), high) if epochs is None else int(epochs),
-        batch_size=min(BATCH_SIZE if batch_size is None else int(batch_size), num_examples),
-        learning_rate=LEARNING_RATE[single_layer] if learning_rate is None else float(learning_rate),
-        weight_decay=WEIGHT_DECAY[batch_norm] if weight_decay is None else float(weight_decay),
+        batch_size=min(protocol.batch_size if batch_size is None else int(batch_size), num_examples),
+        learning_rate=protocol.learning_rate[single_layer] if learning_rate is None else float(learning_rate),
+        weight_decay=protocol.weight_decay[batch_norm] if weight_decay is None else float(weight_decay),
         augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
+        optimizer=protocol.optimizer, schedule=protocol.schedule, averaging=protocol.averaging,
     )  # fmt: skip
 
 
-def learning_rate_at(step: int, *, steps: int, highest: float) -> float:
-    """Give the learning rate of step number `step` (from 0) of `steps`: a linear warm-up, then a cosine to 0."""
+def learning_rate_at(step: int, *, steps: int, highest: float, schedule: str = "cosine") -> float:
+    """Give the learning rate of step number `step` (from 0) of `steps`: constant, or a warm-up, then a cosine to 0."""
+    if schedule == "constant":
+        return highest
     warm = max(1.0, WARM_UP * steps)
     return highest * min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / steps))
 

@@ -24,6 +24,7 @@ from murk.learn.averaging import average_weights
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
 from murk.learn.device import Compute
 from murk.learn.losses import Loss
+from murk.learn.optimizer import optimizer_of
 from murk.learn.recipe import Recipe, learning_rate_at
 from murk.learn.selection import Selection
 from murk.learn.targets import Targets
@@ -65,7 +66,7 @@ class Progress:
         seconds_left: estimate of the time to go.
         loss: mean training loss since the last call, in nats.
         epoch: the epoch that has just ended, or None within one.
-        model: the averaged weights, in evaluation mode; not to be changed.
+        model: the averaged weights (the latest, without averaging), in evaluation mode; not to be changed.
         predict: from a batch as the data source gives it to probabilities [B, K], by the averaged weights.
     """
 
@@ -118,10 +119,7 @@ class Training:
         trained = [weight for weight in self.model.parameters() if weight.requires_grad]
         if not trained:
             raise InputError("the model has no weight to train (all are frozen)")
-        self.optimizer = torch.optim.AdamW(
-            trained, lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay, betas=(0.9, 0.999),
-            fused=device.type in ("cpu", "cuda"),
-        )  # fmt: skip
+        self.optimizer = optimizer_of(self.recipe, trained, device=device)
         self._known = None if self.known is None else torch.from_numpy(self.known).to(device)
         self._steps_per_epoch = self.recipe.steps_per_epoch(len(self.training))
         self._losses: list[Tensor] = []
@@ -165,7 +163,7 @@ class Training:
         if recipe.augment != "none":
             drawn = uniforms(recipe.seed, f"augment/{epoch}", index, UNIFORMS)
         x = self.normalisation.prepare(self.images.batch(index, device=device), augment=recipe.augment, uniforms=drawn)
-        rate = learning_rate_at(self.step, steps=self.steps, highest=recipe.learning_rate)
+        rate = learning_rate_at(self.step, steps=self.steps, highest=recipe.learning_rate, schedule=recipe.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.model.train()
@@ -180,7 +178,8 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        average_weights(self.average, self.model, step=self.step)
+        if recipe.averaging:
+            average_weights(self.average, self.model, step=self.step)
         return loss.detach()
 
     def _losses_of(self, logits: Tensor, index: Tensor, epoch: int | None) -> Tensor:
@@ -212,6 +211,8 @@ class Training:
 
     def _look(self, ended: bool, *, seconds: float, done: int) -> None:
         """Check the losses since the last look, close the epoch if it ended, and tell the callbacks."""
+        if not self.recipe.averaging:
+            self.average.load_state_dict(self.model.state_dict())
         losses = torch.stack(self._losses).cpu().double() if self._losses else torch.zeros(0)
         self._losses = []
         self._refuse_not_finite(losses)
