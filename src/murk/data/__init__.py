@@ -1,9 +1,11 @@
 """Where examples come from: arrays and memory maps, catalog sets, and sources that mix images at batch time."""
 
-from murk.data.catalog import content_sha256, entry, fetch, load, locate
+from murk.data.catalog import entry, fetch, load, locate
+from murk.data.content import content_sha256
 from murk.data.download import Progress
 from murk.data.entries import ENTRIES, CatalogEntry
 from murk.data.examples import Dataset, Examples
+from murk.data.folder import image_folder
 from murk.data.mix import ChannelMoments, Interleaved, Shown, WhiteNoise, channel_moments
 from murk.data.sources import ArraySource, ImageSource, as_source
 
@@ -24,6 +26,7 @@ __all__ = [
     "content_sha256",
     "entry",
     "fetch",
+    "image_folder",
     "load",
     "locate",
 ]

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
-
-import numpy as np
+from typing import NamedTuple
 
 from murk.data.archive import extract
 from murk.data.cache import cache_folder, exclusive, is_verified, mark_verified
+from murk.data.content import content_sha256
 from murk.data.digits import load_digits
 from murk.data.download import ProgressCallback, download
 from murk.data.entries import ENTRIES, CatalogEntry
 from murk.data.examples import Dataset, Examples
+from murk.data.folder import image_folder
 from murk.data.readers import CIFAR_PIXELS, Decoded, read_cifar_split, read_idx_split
 from murk.errors import DataError, InputError
 
+IMAGENET_SIDE = 128
+_FOLDER_NAME = re.compile(r"folder:([^/\\:.][^/\\:]*)@([1-9][0-9]*)")
+
 
 def load(name: str, *, root: str | os.PathLike[str] | None = None, progress: ProgressCallback | None = None) -> Dataset:
-    """A data set of the catalog.
+    """A data set by name: one of the catalog, or a folder of images below MURK_DATA.
 
-    Looked for in `root` (or the folder MURK_DATA names), then in the cache (MURK_CACHE or the platform's place), then
-    fetched from the published addresses, verified, into the cache. The decoded content must have the pinned SHA-256;
-    it is digested at the first load of the files, and again whenever they change.
+    A set of the catalog is looked for in `root` (or the folder MURK_DATA names), then in the cache (MURK_CACHE or the
+    platform's place), then fetched from the published addresses, verified, into the cache. The decoded content must
+    have the pinned SHA-256; it is digested at the first load of the files, and again whenever they change.
 
     Args:
-        name: digits (bundled with scikit-learn), mnist, fashion-mnist, cifar10 or cifar100.
-        root: a folder of official layouts (mnist/, fashion-mnist/, cifar-10-batches-bin/, cifar-100-binary/), in place
-            of MURK_DATA. Nothing is ever written there.
-        progress: called with a `Progress` for each piece of a download.
+        name: digits (bundled with scikit-learn), mnist, fashion-mnist, cifar10 or cifar100; "folder:NAME@SIDE" for
+            `image_folder` of MURK_DATA/NAME at SIDE pixels; "imagenet", which is "folder:imagenet@128".
+        root: a folder of official layouts (mnist/, fashion-mnist/, cifar-10-batches-bin/, cifar-100-binary/,
+            imagenet/), in place of MURK_DATA. Nothing is ever written there.
+        progress: called with a `Progress` for each piece of a download, or each block of decoded images.
 
     Returns:
-        Dataset with uint8 images [N,H,W,C] and labels [N]; for cifar100 the 100 fine ones.
+        Dataset with uint8 images [N,H,W,C] and labels [N]; for cifar100 the 100 fine ones. Its name is the one asked
+        for.
 
     Raises:
         InputError: no such name (the nearest is told), or `root` is no folder.
@@ -46,7 +52,10 @@ def load(name: str, *, root: str | os.PathLike[str] | None = None, progress: Pro
         >>> len(digits.train), len(digits.test), digits.train.example_shape
         (1297, 500, (8, 8, 1))
     """
-    return load_entry(entry(name), root=root, progress=progress)
+    asked = _asked_folder(name)
+    if asked is None:
+        return load_entry(entry(name), root=root, progress=progress)
+    return image_folder(_found_folder(asked, root), side=asked.side, name=name, on_progress=progress)
 
 
 def entry(name: str) -> CatalogEntry:
@@ -55,23 +64,27 @@ def entry(name: str) -> CatalogEntry:
     if name in names:
         return ENTRIES[names.index(name)]
     nearest = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.0)
-    raise InputError(f"expected one of {', '.join(names)}, got {name!r}; did you mean {nearest[0]!r}?")
+    raise InputError(
+        f"expected one of {', '.join(names)}, got {name!r}; did you mean {nearest[0]!r}? Folders of "
+        "images are loaded as 'imagenet' and 'folder:NAME@SIDE'"
+    )
 
 
 def locate(name: str, *, root: str | os.PathLike[str] | None = None) -> Path | None:
-    """The folder that holds a set's official files already, or None; nothing is fetched, and "digits" needs none.
+    """The folder that holds a set's files already, or None; nothing is fetched, and "digits" needs none.
 
     Raises:
         InputError: no such name, or `root` (or MURK_DATA) is no folder.
         DataError: the folder under `root` (or MURK_DATA) holds some of the files only.
     """
-    return _located(entry(name), root)
+    asked = _asked_folder(name)
+    return _located(entry(name), root) if asked is None else _located_folder(asked, root)
 
 
 def fetch(
     name: str, *, root: str | os.PathLike[str] | None = None, progress: ProgressCallback | None = None
 ) -> Path | None:
-    """See that a set's official files are on this machine, fetching what is missing.
+    """See that a set's official files are on this machine, fetching what is missing; folders of images must be there.
 
     Returns:
         The folder that holds them; None for "digits", which is bundled.
@@ -79,28 +92,8 @@ def fetch(
     Raises:
         InputError, DataError: as `load`; the content is verified at the first load.
     """
-    return _fetched(entry(name), root, progress)
-
-
-def content_sha256(dataset: Dataset) -> str:
-    """The SHA-256 of a data set's content: the identity of what was trained on.
-
-    Train images, train labels as little-endian int64, test images, test labels, one after the other in C order.
-
-    Args:
-        dataset: of images or features; a memory map is read block by block.
-
-    Returns:
-        64 hexadecimal digits.
-
-    Not promised: names of classes, ids and groups are not part of it, nor are shapes.
-    """
-    digest = hashlib.sha256()
-    for part in (dataset.train, dataset.test):
-        for start in range(0, len(part), 4096):
-            digest.update(np.ascontiguousarray(part.images[start : start + 4096]).data)
-        digest.update(np.ascontiguousarray(part.labels, dtype="<i8").data)
-    return digest.hexdigest()
+    asked = _asked_folder(name)
+    return _fetched(entry(name), root, progress) if asked is None else _found_folder(asked, root)
 
 
 def load_entry(
@@ -127,14 +120,8 @@ def _located(wanted: CatalogEntry, root: str | os.PathLike[str] | None) -> Path 
     """The set's folder under `root` or MURK_DATA, else a complete one in the cache, else None."""
     if wanted.layout == "bundled":
         return None
-    named = root if root is not None else os.environ.get("MURK_DATA", "")
-    if os.fspath(named):
-        base = Path(named)
-        if not base.is_dir():
-            whence = "root" if root is not None else "MURK_DATA"
-            raise InputError(
-                f"expected {whence} to name a folder of data sets, got {str(base)!r}; make it or correct it"
-            )
+    base = _base(root)
+    if base is not None:
         folder = base / wanted.folder
         missing = _missing(wanted, folder)
         if not missing:
@@ -146,6 +133,63 @@ def _located(wanted: CatalogEntry, root: str | os.PathLike[str] | None) -> Path 
             )
     cached = _kept() / wanted.folder
     return None if _missing(wanted, cached) else cached
+
+
+def _base(root: str | os.PathLike[str] | None) -> Path | None:
+    """The folder that holds the official layouts: `root`, else what MURK_DATA names, else None."""
+    named = root if root is not None else os.environ.get("MURK_DATA", "")
+    if not os.fspath(named):
+        return None
+    if not Path(named).is_dir():
+        whence = "root" if root is not None else "MURK_DATA"
+        raise InputError(f"expected {whence} to name a folder of data sets, got {str(named)!r}; make it or correct it")
+    return Path(named)
+
+
+class _AskedFolder(NamedTuple):
+    """A folder of images that a name asks for, and the edge of its images in pixels."""
+
+    folder: str
+    side: int
+
+
+def _asked_folder(name: str) -> _AskedFolder | None:
+    """What "imagenet" and "folder:NAME@SIDE" ask for; None for names of the catalog."""
+    if name == "imagenet":
+        return _AskedFolder("imagenet", IMAGENET_SIDE)
+    if not str(name).startswith("folder:"):
+        return None
+    found = _FOLDER_NAME.fullmatch(name)
+    if found is None:
+        raise InputError(
+            f"expected folder:NAME@SIDE, a folder right below MURK_DATA and an edge in pixels, got {name!r}; write it "
+            "like folder:flowers@64, or read any folder by image_folder"
+        )
+    return _AskedFolder(found[1], int(found[2]))
+
+
+def _located_folder(asked: _AskedFolder, root: str | os.PathLike[str] | None) -> Path | None:
+    base = _base(root)
+    return base / asked.folder if base is not None and (base / asked.folder).is_dir() else None
+
+
+def _found_folder(asked: _AskedFolder, root: str | os.PathLike[str] | None) -> Path:
+    """The folder of images that was asked for; `DataError` with the layout, and where ImageNet comes from."""
+    found = _located_folder(asked, root)
+    if found is not None:
+        return found
+    source = "lay your images out so"
+    if asked.folder == "imagenet":
+        source = (
+            "murk cannot fetch ImageNet, whose terms ask each user to sign up: do so at https://image-net.org and "
+            "unpack ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar, one folder a class (n01440764, ...)"
+        )
+    base = _base(root)
+    raise DataError(
+        f"expected {asked.folder}/train/CLASS/FILE.JPEG and {asked.folder}/val/CLASS/FILE.JPEG below "
+        f"{'MURK_DATA, which is not set' if base is None else f'{base}, which has no such folder'}; {source}, and name "
+        "the folder above by MURK_DATA"
+    )
 
 
 def _fetched(

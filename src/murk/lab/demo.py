@@ -18,7 +18,7 @@ import torch
 from murk.data import Dataset, load
 from murk.errors import refuse
 from murk.lab.repeats import mean_over_runs
-from murk.learn import Progress, fit
+from murk.learn import fit
 from murk.measure import Estimate, effective_clean_labels, exact_binomial, information_log_score
 from murk.noise import Dilution, NoiseModel, Votes
 
@@ -220,23 +220,17 @@ def train_once(dataset: Dataset, method: str, alpha: int, *, seed: int, epochs: 
         device: "auto" or a torch device.
     """
     noise = Dilution(alpha, num_classes=dataset.num_classes)
-    last: list[np.ndarray] = []
-
-    def keep_last(progress: Progress) -> None:
-        if progress.step == progress.steps and progress.epoch is not None:
-            images = torch.from_numpy(dataset.test.images).to(next(progress.model.parameters()).device)
-            last.append(progress.predict(images).argmax(1).cpu().numpy())
-
     started = time.monotonic()
     fitted = fit(
         MODEL, dataset.train.images, _votes(dataset, method, noise, seed), noise=_noise(method, noise),
         held_out=HELD_OUT, loss="pairs" if method in ("clean", "plain") else "evidence",
-        epochs=epochs, device=device, precision="float32", callbacks=(keep_last,), seed=seed,
+        epochs=epochs, device=device, precision="float32", seed=seed,
     )  # fmt: skip
-    chosen = fitted.predict_probs(dataset.test, device=device).argmax(1)
+    chosen, last = (each.predict_probs(dataset.test, device=device).argmax(1) for each in
+                    (fitted, fitted.at_last_epoch()))  # fmt: skip
     truth = dataset.test.labels
     return DemoRun(
-        method, alpha, seed, float((chosen == truth).mean()), float((last[-1] == truth).mean()),
+        method, alpha, seed, float((chosen == truth).mean()), float((last == truth).mean()),
         fitted.selected_epoch, time.monotonic() - started,
     )  # fmt: skip
 

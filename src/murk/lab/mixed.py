@@ -21,7 +21,7 @@ class Mixture:
         images: what is shown, M examples.
         votes: of these M examples.
         noise: the noise model that weighs the votes, or None where nothing is known of them.
-        source: "copies", "same-set", "white" or "foreign".
+        source: "copies", "same-set", "fresh", "white" or "foreign".
     """
 
     images: ImageSource
@@ -32,7 +32,7 @@ class Mixture:
     @property
     def is_foreign(self) -> bool:
         """Whether the noise falls on other images only, never on the set's own."""
-        return self.source not in ("copies", "same-set")
+        return self.source not in ("copies", "same-set", "fresh")
 
     def shown(self, examples: np.ndarray) -> tuple[list[str], np.ndarray]:
         """Tell which image each example shows: the name of its source ("clean", or the noisy one's) and the row."""
@@ -58,13 +58,17 @@ class Mixture:
         return np.where(own, labels[np.where(own, found.row, 0)], -1)
 
 
-def mixture(examples: Examples, noise: NoiseModel, *, source: str | Examples = "copies", seed: int) -> Mixture:
+def mixture(
+    examples: Examples, noise: NoiseModel, *, source: str | Examples = "copies", fresh: bool = False, seed: int
+) -> Mixture:
     """Draw votes by a noise model, on the images themselves or among other images.
 
     Args:
         examples: N examples with true labels.
         noise: any noise model for "copies"; a `Dilution` otherwise.
         source: "copies", "same-set", "white", or the `Examples` of another set.
+        fresh: whether these other `Examples` show the same classes, so that nobody can tell them from the clean ones:
+            each image then carries one vote of the dilution's T, and not a label that is noise for certain.
         seed: integer >= 0.
 
     Raises:
@@ -78,6 +82,7 @@ def mixture(examples: Examples, noise: NoiseModel, *, source: str | Examples = "
             "--alpha or dilution:ALPHA, or take source copies"
         )
     images, votes = dilute(examples, noise.alpha, pattern=noise.pattern, source=source, seed=seed)  # type: ignore[arg-type]
-    same = isinstance(source, str) and source == "same-set"
-    weighing = Channel(noise.transition) if same else Channel(Flat(noise.num_classes, 1.0))
-    return Mixture(images, votes, weighing, source if isinstance(source, str) else "foreign")
+    name = source if isinstance(source, str) else "fresh" if fresh else "foreign"
+    alike = name in ("same-set", "fresh")
+    weighing = Channel(noise.transition) if alike else Channel(Flat(noise.num_classes, 1.0))
+    return Mixture(images, votes, weighing, name)

@@ -19,55 +19,78 @@ from murk.lab.result import Predictions, Result, machine, versions
 from murk.lab.vote_table import plain_noise
 from murk.learn import LOSSES, Fit, fit
 from murk.learn.device import settle_compute
-from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels
+from murk.learn.protocol import PROTOCOLS
+from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels, top_k_accuracy
 from murk.measure.vote_summary import summarise_votes
+from murk.models import build
 from murk.noise import Dilution, NoiseModel, Votes
 from murk.noise.draws import stream_key
 
 __all__ = ["Run", "RunSettings", "difference", "noise_sha256", "run_training", "weighed_as"]
 
 WEIGH_AS = ("given", "independent")
+MODEL_OPTIONS = ("width", "norm", "dropout", "stem")
+TOP_OF = 10  # with more classes than this, top-5 accuracy stands beside top-1
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How to train; None leaves a setting to the one rule of `murk.fit`.
+    """How to train; None leaves a setting to the protocol (`murk.learn.protocol`) or to the model's own default.
 
     Attributes:
         model: a name of `murk.models.names()`.
+        protocol: "evidence", murk's own training, or "paper".
         loss: a name of `murk.learn.LOSSES`.
         weigh_as: "given" weighs votes by the noise model as it is; "independent" forgets that exactly one vote of a
             dilution is right.
         epochs: passes over the training examples, >= 1.
         batch_size: examples a step, >= 1.
-        learning_rate: AdamW's highest rate, > 0.
+        learning_rate: the optimizer's highest rate, > 0.
+        weight_decay: the optimizer's decay, >= 0.
         held_out: share of the examples whose votes choose the epoch, in [0, 0.5].
         augment: "auto", "none", "affine" or "crop-flip".
         precision: "auto", "float32" or "bfloat16".
+        width: units or channels of the model's layers, >= 1.
+        norm: "none", "batch" or "group".
+        dropout: in [0, 1).
+        stem: of a ResNet, "auto", "cifar" or "imagenet".
         seed: of the training, and of the votes where they are drawn, >= 0.
 
     Raises:
-        InputError: an unknown loss or way of weighing; the nearest is named.
+        InputError: an unknown loss, protocol or way of weighing; the nearest is named.
     """
 
     model: str = "conv3"
-    loss: str = "evidence"
+    protocol: str = "evidence"
+    loss: str | None = None
     weigh_as: str = "given"
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
-    held_out: float = 0.1
-    augment: str = "auto"
+    weight_decay: float | None = None
+    held_out: float | None = None
+    augment: str | None = None
     precision: str = "auto"
+    width: int | None = None
+    norm: str | None = None
+    dropout: float | None = None
+    stem: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the names that nothing later checks by itself."""
         refuse([
-            _unknown("loss", self.loss, tuple(LOSSES)),
+            _unknown("protocol", self.protocol, tuple(PROTOCOLS)),
+            "" if self.loss is None else _unknown("loss", self.loss, tuple(LOSSES)),
             _unknown("weigh_as", self.weigh_as, WEIGH_AS),
             "" if self.seed >= 0 else f"a seed is a whole number >= 0, but {self.seed} came",
         ])  # fmt: skip
+
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """The options of the model that were given."""
+        options = {name: getattr(self, name) for name in MODEL_OPTIONS}
+        return {name: value for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,17 +139,24 @@ def run_training(
     compute = settle_compute(device, settings.precision)
     weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
     groups = mixed.groups()
+    loss = PROTOCOLS[settings.protocol].loss if settings.loss is None else settings.loss
+    network = build(
+        settings.model, example_shape=mixed.images.example_shape, num_classes=mixed.votes.num_classes,
+        seed=settings.seed, **settings.model_options,
+    )  # fmt: skip
     fitted = fit(
-        settings.model, mixed.images, mixed.votes, noise=weighed, held_out=settings.held_out, loss=settings.loss,
-        known=truth if LOSSES[settings.loss].reads_truth else None, epochs=settings.epochs,
+        network, mixed.images, mixed.votes, noise=weighed, held_out=settings.held_out, protocol=settings.protocol,
+        loss=loss, known=truth if LOSSES[loss].reads_truth else None, epochs=settings.epochs,
         groups=dataset.train.groups if groups is None else groups, batch_size=settings.batch_size,
-        augment=settings.augment, learning_rate=settings.learning_rate, device=device, precision=settings.precision,
-        checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, callbacks=callbacks, seed=settings.seed,
+        augment=settings.augment, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay,
+        device=device, precision=settings.precision, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
+        callbacks=callbacks, seed=settings.seed,
     )  # fmt: skip
     fitted = replace(fitted, class_names=dataset.class_names)
     predictions = Predictions(dataset.test.labels, fitted.predict_probs(dataset.test, device=device))
+    last = fitted.at_last_epoch().predict_probs(dataset.test, device=device)
     test_noise, test_seed = None if mixed.is_foreign else weighed, _test_seed(settings.seed)
-    estimates, remarks = _estimates(dataset.test, predictions.probs, noise=test_noise, seed=test_seed)
+    estimates, remarks = _estimates(dataset.test, predictions.probs, last, noise=test_noise, seed=test_seed)
     result = Result(
         command="train", settings={**described, **asdict(settings)}, estimates=estimates, remarks=remarks,
         data=describe_data(dataset), seeds={"training": settings.seed, "test votes": test_seed},
@@ -179,13 +209,16 @@ def _test_seed(seed: int) -> int:
 
 
 def _estimates(
-    test: Examples, probs: np.ndarray, *, noise: NoiseModel | None, seed: int
+    test: Examples, probs: np.ndarray, last: np.ndarray, *, noise: NoiseModel | None, seed: int
 ) -> tuple[dict[str, Estimate | None], dict[str, str]]:
     """Estimate the accuracy from clean labels and from noisy votes; where one cannot be told, say why."""
-    estimates: dict[str, Estimate | None] = {"accuracy": None, "accuracy_from_votes": None}
+    names = ["accuracy", "accuracy_last", *(["top5"] if test.num_classes > TOP_OF else []), "accuracy_from_votes"]
+    estimates: dict[str, Estimate | None] = dict.fromkeys(names)
     if not (len(test) and (test.labels >= 0).all()):
         return estimates, dict.fromkeys(estimates, "the test examples' true classes are not all known")
-    estimates["accuracy"] = accuracy(test.labels, probs)
+    estimates |= {"accuracy": accuracy(test.labels, probs), "accuracy_last": accuracy(test.labels, last)}
+    if "top5" in estimates:
+        estimates["top5"] = top_k_accuracy(test.labels, probs, k=5)
     if noise is None:
         why = "no noise model says how votes on the test examples would err"
         return estimates, {"accuracy_from_votes": why}

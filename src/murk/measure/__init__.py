@@ -1,6 +1,6 @@
 """What arrays tell: accuracies with intervals, from clean labels or from noisy votes, and what votes are worth."""
 
-from murk.measure.accuracy import accuracy, accuracy_per_class
+from murk.measure.accuracy import accuracy, accuracy_per_class, top_k_accuracy
 from murk.measure.balanced_accuracy import balanced_accuracy
 from murk.measure.binomial import exact_binomial
 from murk.measure.estimate import Estimate
@@ -23,4 +23,5 @@ __all__ = [
     "information_per_example",
     "likelihood_ratio_accuracy",
     "macro_f1",
+    "top_k_accuracy",
 ]

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from murk.errors import refuse
+from murk.errors import InputError, refuse
 from murk.measure.binomial import exact_binomial
 from murk.measure.estimate import Estimate, level_fault
 from murk.measure.predicted import read_labels, read_predicted, refuse_empty_classes
 
-__all__ = ["accuracy", "accuracy_per_class"]
+__all__ = ["accuracy", "accuracy_per_class", "top_k_accuracy"]
 
 
 def accuracy(labels: Any, predictions_or_probs: Any, *, confidence_level: float = 0.95) -> Estimate:
@@ -76,3 +76,39 @@ def accuracy_per_class(
     sizes = refuse_empty_classes(truth, settled, what="accuracy per class")
     right = np.bincount(truth[truth == predicted.classes], minlength=settled)
     return exact_binomial(right, sizes, confidence_level=confidence_level)
+
+
+def top_k_accuracy(labels: Any, probs: Any, *, k: int, confidence_level: float = 0.95) -> Estimate:
+    """Estimate the share of examples whose true class is among the k largest probabilities.
+
+    An example counts as right if fewer than k classes have a larger probability than its true class, or as large a one
+    and a smaller number.
+
+    Args:
+        labels: true classes, int [N] in [0, K).
+        probs: probabilities or any scores, float [N, K].
+        k: in [1, K).
+        confidence_level: in (0, 1).
+
+    Returns:
+        A single estimate in [0, 1], with the exact binomial interval.
+
+    Raises:
+        InputError: predicted classes in place of probabilities, k out of range, or what `accuracy` refuses.
+
+    Example:
+        >>> top_k_accuracy([0, 2], [[0.2, 0.5, 0.3], [0.4, 0.5, 0.1]], k=2).value
+        0.0
+
+    Source: Clopper and Pearson 1934.
+    """
+    refuse([level_fault(confidence_level)])
+    predicted = read_predicted(probs)
+    columns = predicted.num_classes
+    if columns is None or not 1 <= k < columns:
+        raise InputError(f"top-k needs probabilities [N, K] and k in [1, K), but k = {k!r} and K = {columns} came")
+    truth, _ = read_labels(labels, predicted)
+    scores = np.asarray(probs)
+    own = scores[np.arange(len(truth)), truth][:, None]
+    before = (scores > own) | ((scores == own) & (np.arange(columns) < truth[:, None]))
+    return exact_binomial(int((before.sum(axis=1) < k).sum()), len(truth), confidence_level=confidence_level)

@@ -1,0 +1,120 @@
+"""Computing a run: from resolved settings to its outcome, as plain values, in whatever process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from murk.data import Dataset, Examples
+from murk.errors import DataError
+from murk.lab.mixed import Mixture, mixture
+from murk.lab.resolve import SOURCES, dataset_of, noise_of, sha256_of, train_settings
+from murk.lab.run import Run, run_training
+from murk.noise.draws import permutation
+
+__all__ = ["Computed", "compute_run", "outcome_of", "prepared"]
+
+Metric = tuple[int, str, float]
+CLASSES_OF_CONFUSION = 20
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a run gives back.
+
+    Attributes:
+        outcome: what it found, as plain values.
+        metrics: (step, name, value), in the order of the steps.
+    """
+
+    outcome: dict[str, Any]
+    metrics: tuple[Metric, ...]
+
+
+def compute_run(resolved: Mapping[str, Any], *, checkpoint: Path | None = None) -> Computed:
+    """Train and measure one run.
+
+    Args:
+        resolved: as `murk.lab.resolve.resolve` gives it.
+        checkpoint: a file from which a training that was cut off goes on.
+
+    Raises:
+        DataError: the data is not the one that the settings were resolved for.
+        TrainingError: the training had to stop.
+    """
+    dataset, mixed = prepared(resolved)
+    started = time.monotonic()
+    run = run_training(
+        dataset, mixed, settings=train_settings(resolved), described={}, device=resolved["device"],
+        checkpoint=checkpoint,
+    )  # fmt: skip
+    return outcome_of(run, seconds=time.monotonic() - started)
+
+
+def outcome_of(run: Run, *, seconds: float) -> Computed:
+    """Put a run's findings into plain values."""
+    found, steps = run.result.to_dict(), run.fit.recipe.steps_per_epoch(_num_trained(run))
+    outcome = {name: found[name] for name in ("estimates", "remarks", "machine", "versions")}
+    facts = {name: value for name, value in found["facts"].items() if name != "recipe"}  # the settings hold it
+    facts |= {"test_examples": len(run.predictions.labels), "training_seconds": round(seconds, 3)}
+    facts |= {"held_out_loss_last": run.fit.history[-1].held_out_loss}
+    outcome |= {"facts": facts, "confusion": _confusion(run) if facts["noise_rate"] == 0 else None}
+    metrics = [
+        (epoch.epoch * steps, name, float(value))
+        for epoch in run.fit.history
+        for name, value in (("training_loss", epoch.training_loss), ("held_out_loss", epoch.held_out_loss),
+                            ("held_out_error", epoch.held_out_error))
+        if value is not None
+    ]  # fmt: skip
+    return Computed(outcome, tuple(metrics))
+
+
+def prepared(resolved: Mapping[str, Any]) -> tuple[Dataset, Mixture]:
+    """Load the data of a run, choose its images, and draw its votes.
+
+    Raises:
+        DataError: the data is not the one that the settings were resolved for.
+    """
+    whole = dataset_of(resolved["data"])
+    _refuse_other_data(resolved["data"], resolved["data_sha256"])
+    order = permutation(resolved["seed"], "training images", len(whole.train))
+    chosen, rest = np.sort(order[: resolved["train_size"]]), order[resolved["train_size"] :]
+    everything = len(chosen) == len(whole.train)
+    dataset = Dataset(
+        whole.train if everything else whole.train[chosen], whole.test[: resolved["test_size"]], name=whole.name
+    )
+    noise = noise_of(resolved, whole.num_classes)
+    name: str = resolved["source"]
+    source: str | Examples = name
+    if name == "fresh":
+        source = whole.train[rest]
+    elif name not in SOURCES:
+        _refuse_other_data(name, resolved["source_sha256"])
+        source = dataset_of(name).train
+    mixed = mixture(dataset.train, noise, source=source, fresh=name == "fresh", seed=resolved["seed"])
+    return dataset, mixed
+
+
+def _refuse_other_data(name: str, sha256: str) -> None:
+    if sha256_of(name) != sha256:
+        raise DataError(f"{name} is not the set that this run was planned for (its content differs); plan it again")
+
+
+def _num_trained(run: Run) -> int:
+    total = int(run.result.facts["training_examples"])
+    return total - round(run.fit.recipe.held_out * total)
+
+
+def _confusion(run: Run) -> list[list[float]] | None:
+    """Sum the probabilities over the test examples of each true class: what a network trained on truth confuses."""
+    labels, probs = run.predictions.labels, run.predictions.probs
+    if probs.shape[1] > CLASSES_OF_CONFUSION or (labels < 0).any():
+        return None
+    table = np.zeros((probs.shape[1], probs.shape[1]))
+    np.add.at(table, labels, probs.astype(np.float64))
+    return [[float(f"{value:.6g}") for value in row] for row in table]

@@ -1,0 +1,149 @@
+"""Resolving: from a setting, with its gaps, to everything that the outcome of its run depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+from murk.data import Dataset, content_sha256, load
+from murk.errors import InputError
+from murk.lab.run import RunSettings, noise_sha256
+from murk.lab.setting import Setting
+from murk.learn.augment import augmentation_for
+from murk.learn.device import settle_compute
+from murk.learn.protocol import protocol_named
+from murk.learn.recipe import settle_recipe
+from murk.models import build
+from murk.noise import Dilution, NoiseModel, Structured, noise_named, random_ranking
+
+__all__ = ["RUN_VERSION", "SOURCES", "dataset_of", "noise_of", "resolve", "run_id", "sha256_of", "train_settings"]
+
+RUN_VERSION = 1
+"""Of what a run does with its settings; it goes up when the same settings would give other numbers."""
+
+SOURCES = ("copies", "same-set", "fresh", "white")
+"""Where noisy images come from, besides another set."""
+
+
+def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
+    """Fill every gap of a setting, and name the data, the precision and the kind of device beside it.
+
+    Args:
+        setting: what was asked for.
+        device: "auto" or a torch device, where the run is to be computed.
+
+    Returns:
+        Plain values, as JSON holds them; `train_settings` and `noise_of` read them back.
+
+    Raises:
+        InputError: what cannot be run: an unknown model or option, more images than there are, noise out of range.
+        DataError: the data cannot be found.
+    """
+    dataset, way = dataset_of(setting.data), protocol_named(setting.protocol)
+    size = _size(setting.train_size, len(dataset.train), "training")
+    noise = noise_of(asdict(setting), dataset.num_classes)
+    compute = settle_compute(device, setting.precision)
+    shape, options = dataset.train.example_shape, tuple(setting.model_options.items())
+    network = _network_facts(setting.model, shape, dataset.num_classes, options)
+    held_out = way.held_out if setting.held_out is None else setting.held_out
+    shown = size * (1 if setting.source == "copies" else 1 + (setting.alpha or 0))
+    training = shown - round(held_out * shown)
+    recipe = settle_recipe(
+        training, protocol=way, batch_size=setting.batch_size, learning_rate=setting.learning_rate,
+        epochs=setting.epochs if setting.passes is None else max(1, round(setting.passes / training)),
+        weight_decay=setting.weight_decay, batch_norm=network.batch_norm, single_layer=network.single_layer,
+        augment=augmentation_for(way.augment if setting.augment is None else setting.augment, shape),
+        loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
+    )  # fmt: skip
+    plain = {**asdict(setting), **asdict(recipe), **network.options}
+    del plain["passes"]
+    if setting.alpha == 0:
+        plain["weigh_as"] = "given"  # one right vote is one right vote, however it is weighed
+    return {
+        **json.loads(json.dumps(plain)), "precision": compute.precision, "device": compute.device.type,
+        "train_size": size, "test_size": _size(setting.test_size, len(dataset.test), "test"),
+        "data_sha256": sha256_of(setting.data), "noise_sha256": noise_sha256(noise),
+        "source_sha256": None if setting.source in SOURCES else sha256_of(setting.source), "version": RUN_VERSION,
+    }  # fmt: skip
+
+
+def run_id(resolved: Mapping[str, Any]) -> str:
+    """Name a run by what it depends on: 32 hexadecimal digits, BLAKE2b of 128 bits over canonical JSON.
+
+    Example:
+        >>> run_id({"alpha": 5, "seed": 0}) == run_id({"seed": 0, "alpha": 5})
+        True
+    """
+    text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def train_settings(resolved: Mapping[str, Any]) -> RunSettings:
+    """Give the part of resolved settings that says how to train."""
+    names = {field.name for field in fields(RunSettings)}
+    return RunSettings(**{name: value for name, value in resolved.items() if name in names})
+
+
+def noise_of(setting: Mapping[str, Any], num_classes: int) -> NoiseModel:
+    """Make the noise model that a setting asks for.
+
+    Raises:
+        InputError: noise out of range, or a ranking of other classes.
+    """
+    if setting["alpha"] is None:
+        return noise_named(setting["noise"], num_classes=num_classes)
+    ranking, pattern = setting["ranking"], None
+    if ranking is not None:
+        pattern = Structured(setting["delta"], _ranking(ranking, num_classes))
+    return Dilution(setting["alpha"], num_classes=num_classes, pattern=pattern)
+
+
+@dataclass(frozen=True)
+class _NetworkFacts:
+    options: dict[str, Any]
+    batch_norm: bool
+    single_layer: bool
+
+
+@lru_cache(maxsize=256)
+def _network_facts(
+    model: str, shape: tuple[int, ...], num_classes: int, options: tuple[tuple[str, Any], ...]
+) -> _NetworkFacts:
+    """Tell what the recipe and the run's name need to know of a network."""
+    network = build(model, example_shape=shape, num_classes=num_classes, **dict(options))
+    settled = () if network.settings is None else network.settings.options
+    return _NetworkFacts(
+        dict(settled), any(name.endswith("running_mean") for name in network.state_dict()),
+        sum(weight.dim() > 1 for weight in network.parameters()) == 1,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def dataset_of(name: str) -> Dataset:
+    """Load a set once a process."""
+    return load(name)
+
+
+@lru_cache(maxsize=16)
+def sha256_of(name: str) -> str:
+    """Hash the content of a set once a process."""
+    return content_sha256(dataset_of(name))
+
+
+def _size(asked: int | None, there: int, what: str) -> int:
+    if asked is not None and asked > there:
+        raise InputError(f"there are {there:,} {what} images, but {asked:,} were asked for")
+    return there if asked is None else asked
+
+
+def _ranking(ranking: Any, num_classes: int) -> Any:
+    if not isinstance(ranking, str):
+        return ranking
+    kind, _, seed = ranking.partition(":")
+    if kind != "random" or not (seed or "0").isdecimal():
+        raise InputError(f"a ranking is [K, K-1] classes or random:SEED, but {ranking!r} came")
+    return random_ranking(num_classes, seed=int(seed or 0))

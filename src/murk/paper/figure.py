@@ -1,0 +1,104 @@
+"""A figure of the paper: which runs it needs, and what they show together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from murk.lab import mean_over_runs
+from murk.paper.sizes import Size
+from murk.paper.values import PaperValue
+
+__all__ = ["Axis", "Cell", "Figure", "Outcome", "Row", "accuracies"]
+
+Outcome = Mapping[str, Any]
+"""What a run found, as `murk.lab` keeps it."""
+Row = dict[str, Any]
+"""One point: panel, series, x, value, low, high (None with one seed), n_seeds, planned, n_test, seeds."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a figure, before it is run: a setting with every seed.
+
+    Attributes:
+        panel: the part of the figure it stands in.
+        series: one of `murk.paper.ways.WAYS`, or a name of the figure's own.
+        x: on the horizontal axis.
+        setting: of the runs, all but the seed.
+        seeds: how many runs.
+    """
+
+    panel: str
+    series: str
+    x: float
+    setting: Mapping[str, Any]
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The horizontal axis.
+
+    Attributes:
+        title: what it counts.
+        scale: "linear", "log" or "log1p" (for alpha, which may be 0).
+    """
+
+    title: str
+    scale: str
+
+
+def accuracies(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:
+    """Put the runs of each cell together: the mean test accuracy with its interval over seeds.
+
+    Args:
+        cells: in the order of the figure.
+        outcomes: by (number of the cell, seed); only what has run.
+    """
+    rows = []
+    for number, cell in enumerate(cells):
+        found = {seed: outcomes[number, seed] for seed in range(cell.seeds) if (number, seed) in outcomes}
+        if not found:
+            continue
+        values = {seed: outcome["estimates"]["accuracy"]["value"] for seed, outcome in found.items()}
+        n_test = next(iter(found.values()))["facts"]["test_examples"]
+        mean = mean_over_runs(list(values.values()), resolution=1 / n_test) if len(values) > 1 else None
+        rows.append({
+            "panel": cell.panel, "series": cell.series, "x": cell.x,
+            "value": sum(values.values()) / len(values), "low": mean and mean.low, "high": mean and mean.high,
+            "n_seeds": len(values), "planned": cell.seeds, "n_test": n_test, "seeds": values,
+        })  # fmt: skip
+    return rows
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper as murk reproduces it.
+
+    Attributes:
+        name: "fig1" ... "fig11".
+        title: what it is about.
+        shown: what is drawn, and how it was run.
+        claim: what the paper concludes from it.
+        axis: the horizontal axis.
+        cells: the points it needs at a size; the second argument gives the outcomes of `needs`, cell by cell.
+        values: what the paper reports.
+        needs: points that must have run before `cells` can be told.
+        rows: from the cells and their outcomes to the points that are drawn.
+        y_title: of the vertical axis.
+        y_scale: "share" or "log".
+    """
+
+    name: str
+    title: str
+    shown: str
+    claim: str
+    axis: Axis
+    cells: Callable[[Size, Sequence[Sequence[Outcome]]], Iterable[Cell]]
+    values: tuple[PaperValue, ...] = ()
+    needs: Callable[[Size], Iterable[Cell]] = field(default=lambda size: ())
+    rows: Callable[[Sequence[Cell], Mapping[tuple[int, int], Outcome]], list[Row]] = accuracies
+    y_title: str = "Test accuracy"
+    y_scale: str = "share"

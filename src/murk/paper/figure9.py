@@ -1,0 +1,92 @@
+"""Figure 9: clean labels needed against alpha, on MNIST.
+
+Shown: from the runs of figure 8, how many clean labels a given accuracy needs, against alpha.
+Command: murk reproduce fig9
+The paper's claim: the number grows about linearly with alpha, more steeply for higher accuracies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from murk.errors import InputError
+from murk.lab import mean_over_runs
+from murk.paper.figure import Axis, Cell, Figure, Outcome, Row
+from murk.paper.figure8 import cells
+
+__all__ = ["FIGURE", "TARGETS", "labels_needed", "needed_by_seed"]
+
+TARGETS = (0.8, 0.9, 0.95)
+
+
+def labels_needed(counts: Sequence[float], accuracies: Sequence[float], target: float) -> float | None:
+    """Find the number of clean labels at which accuracy reaches a target, by interpolating in log N.
+
+    Args:
+        counts: numbers of clean labels, rising.
+        accuracies: reached with them.
+        target: accuracy wanted.
+
+    Returns:
+        The first crossing; None where the target is reached already at the fewest or not even at the most: nothing is
+        extrapolated.
+
+    Example:
+        >>> labels_needed([100, 10_000], [0.8, 1.0], 0.9)
+        1000.0
+    """
+    if len(counts) != len(accuracies) or list(counts) != sorted(counts):
+        raise InputError("counts rise, with an accuracy each")
+    for (few, low), (many, high) in zip(
+        zip(counts, accuracies, strict=True), zip(counts[1:], accuracies[1:], strict=True), strict=False
+    ):
+        if low < target <= high:
+            share = (target - low) / (high - low)
+            return round(float(np.exp(np.log(few) + share * (np.log(many) - np.log(few)))), 6)
+    return None
+
+
+def needed_by_seed(
+    cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome], target: float
+) -> dict[tuple[str, str], dict[int, float]]:
+    """Find the clean labels needed by (panel of figure 8, series), seed by seed, from the seeds that have all runs."""
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    for panel, series in dict.fromkeys((cell.panel, cell.series) for cell in cells):
+        ours = [(number, cell) for number, cell in enumerate(cells) if (cell.panel, cell.series) == (panel, series)]
+        for seed in range(ours[0][1].seeds):
+            if any((number, seed) not in outcomes for number, _ in ours):
+                continue
+            reached = [outcomes[number, seed]["estimates"]["accuracy"]["value"] for number, _ in ours]
+            needed = labels_needed([cell.x for _, cell in ours], reached, target)
+            if needed is not None:
+                found.setdefault((panel, series), {})[seed] = needed
+    return found
+
+
+def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:
+    """Give the clean labels needed: geometric mean over seeds, with its interval where every seed crosses."""
+    found = []
+    planned = max((cell.seeds for cell in cells), default=0)
+    n_test = next((outcome["facts"]["test_examples"] for outcome in outcomes.values()), 0)
+    for target in TARGETS:
+        for (panel, series), values in needed_by_seed(cells, outcomes, target).items():
+            logs = np.log10(list(values.values()))
+            mean = mean_over_runs(list(logs / 10)) if len(logs) > 1 else None  # shares of ten powers of ten
+            found.append({
+                "panel": f"{target:.0%} right", "series": series, "x": int(panel.removeprefix("α = ")),
+                "value": float(10 ** logs.mean()), "low": mean and 10 ** (10 * mean.low),
+                "high": mean and 10 ** (10 * mean.high), "n_seeds": len(values), "planned": planned, "n_test": n_test,
+                "seeds": values,
+            })  # fmt: skip
+    return found
+
+
+FIGURE = Figure(
+    "fig9", "Clean labels needed, MNIST",
+    "From the runs of figure 8: images, each with one right label, at which Conv4 reaches an accuracy, interpolated "
+    "between the numbers that were run. What lies below the fewest or above the most is not shown.",
+    "Roughly linear in alpha, steeper for higher accuracies [read].",
+    Axis("Random labels per right one, α", "log1p"), cells, rows=rows, y_title="Images needed", y_scale="log",
+)  # fmt: skip

@@ -1,0 +1,67 @@
+"""AdaDelta's rate for the paper's protocol, chosen by held-out noisy votes.
+
+Shown: the held-out loss of the last epoch against the rate, for an MLP and a ConvNet on MNIST at several alpha.
+Command: murk reproduce rates
+The rate of a noise level is the one with the lowest held-out loss, summed over both networks; no clean label is read.
+The paper tuned its rates a noise level [recalled]; `murk.paper.ways.RATES` holds what these runs chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from murk.paper.figure import Axis, Cell, Figure, Outcome, Row
+from murk.paper.sizes import Size
+from murk.paper.ways import PAPER
+
+__all__ = ["FIGURE", "best_rates"]
+
+RATES = (0.1, 0.3, 1.0, 3.0)
+MODELS = ("mlp2", "conv4")
+HELD_OUT = 0.1
+
+
+def cells(size: Size, _: Any) -> Iterator[Cell]:
+    """Each rate at each noise level, for both networks."""
+    for alpha in size.alphas:
+        for model in MODELS:
+            width = size.conv if model == "conv4" else {}
+            base = {**size.digits, "model": model, **width, "alpha": alpha, "protocol": "paper", "held_out": HELD_OUT}
+            for rate in RATES:
+                yield Cell(f"{model}, α = {alpha}", PAPER, rate, {**base, "learning_rate": rate}, 1)
+
+
+def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:
+    """Give the held-out loss of the last epoch."""
+    found = []
+    for number, cell in enumerate(cells):
+        if (number, 0) in outcomes:
+            loss = outcomes[number, 0]["facts"]["held_out_loss_last"]
+            held_out = round(HELD_OUT * int(cell.setting["train_size"]))
+            found.append({
+                "panel": cell.panel, "series": cell.series, "x": cell.x, "value": loss, "low": None, "high": None,
+                "n_seeds": 1, "planned": 1, "n_test": held_out, "seeds": {0: loss},
+            })  # fmt: skip
+    return found
+
+
+def best_rates(rows: Sequence[Row]) -> dict[int, float]:
+    """Choose the rate of each noise level, where all its runs are there."""
+    sums: dict[int, dict[float, list[float]]] = {}
+    for row in rows:
+        alpha = int(row["panel"].rpartition("= ")[2])
+        sums.setdefault(alpha, {}).setdefault(row["x"], []).append(row["value"])
+    return {
+        alpha: min(losses, key=lambda rate: sum(losses[rate]))
+        for alpha, losses in sums.items()
+        if len(losses) == len(RATES) and all(len(found) == len(MODELS) for found in losses.values())
+    }
+
+
+FIGURE = Figure(
+    "rates", "AdaDelta's rate by held-out votes, MNIST",
+    "Held-out loss of the last epoch (nats a vote, on noisy votes alone) against AdaDelta's rate, one run a point.",
+    "The paper tuned its learning rate for each noise level [recalled].",
+    Axis("Learning rate of AdaDelta", "log"), cells, rows=rows, y_title="Held-out loss", y_scale="amount",
+)  # fmt: skip
