@@ -7,9 +7,11 @@ A row is judged by the 95 % Student interval of a difference over seeds, paired 
     within m       it lies inside (-m, m)       it lies outside of [-m, m]     otherwise
     between a, b   it lies inside (a, b)        it lies outside of [a, b]      otherwise
 
-Where a claim has several parts, all must hold, and one that does not is enough against it. A statement that is false,
-at its edge, is said to hold in at most 2.5 % of studies, each row by itself and not all of them together. The interval
-is over what a seed draws (images, votes, initial weights, order), with one set of test images.
+Where a claim has several parts, all must hold, and one that does not is enough against it. Networks that have not
+learned agree about nothing: where a rule asks for accuracies alike, all must be above 30 % (guessing is 10 %).
+
+A statement that is false, at its edge, is said to hold in at most 2.5 % of studies, each row by itself and not all of
+them together. The interval is over what a seed draws (images, votes, weights, order), with one set of test images.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from murk.paper.ways import EXACT, PAPER, WAYS
 
 __all__ = ["CLAIMS", "Claim", "Judged", "Table", "judge"]
 
-Verdict = Literal["holds", "does not", "undecided", "not run at this size"]
+Verdict = Literal["holds", "does not", "undecided", "nothing learned", "not run at this size"]
+LEARNED = 0.3
 BySeed = Mapping[int, float]
 
 
@@ -100,6 +103,11 @@ class Claim:
     contrasts: Callable[[Table, str], list[Contrast]]
     series: tuple[str, ...] = WAYS
 
+    @property
+    def asks_for_likeness(self) -> bool:
+        """Whether the rule is that two accuracies are alike."""
+        return self.low == -self.high
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -135,12 +143,18 @@ def _judge(claim: Claim, series: str, table: Table) -> Judged:
     common = [len(values.keys() & others.keys()) for values, others in contrasts]
     if not contrasts or min(common) < 2:
         return Judged(claim, series, "not run at this size", None, min(common, default=0))
+    if claim.asks_for_likeness and min(_mean(part) for pair in contrasts for part in pair) <= LEARNED:
+        return Judged(claim, series, "nothing learned", None, min(common))
     found = [mean_difference(values, others, resolution=table.resolution) for values, others in contrasts]
     verdicts = [_verdict(estimate, claim.low, claim.high) for estimate in found]
     decides = next((k for wanted in ("does not", "undecided") for k, v in enumerate(verdicts) if v == wanted), None)
     if decides is None:
         decides = min(range(len(found)), key=lambda k: min(found[k].low - claim.low, claim.high - found[k].high))
     return Judged(claim, series, verdicts[decides], found[decides], common[decides])
+
+
+def _mean(values: BySeed) -> float:
+    return sum(values.values()) / len(values)
 
 
 def _verdict(estimate: Estimate, low: float, high: float) -> Verdict:
