@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from murk.data import Dataset, Examples
-from murk.errors import DataError
+from murk.errors import DataError, TrainingError
 from murk.lab.mixed import Mixture, mixture
 from murk.lab.resolve import SOURCES, dataset_of, noise_of, sha256_of, train_settings
-from murk.lab.run import Run, run_training
+from murk.lab.run import Run, run_together, run_training
 from murk.noise.draws import permutation
 
-__all__ = ["Computed", "compute_run", "outcome_of", "prepared"]
+__all__ = ["Computed", "compute_batch", "compute_run"]
 
 Metric = tuple[int, str, float]
 CLASSES_OF_CONFUSION = 20
@@ -56,12 +56,31 @@ def compute_run(resolved: Mapping[str, Any], *, checkpoint: Path | None = None) 
     return outcome_of(run, seconds=time.monotonic() - started)
 
 
-def outcome_of(run: Run, *, seconds: float) -> Computed:
+def compute_batch(batch: Sequence[Mapping[str, Any]]) -> list[Computed | TrainingError]:
+    """Train several runs together (see `murk.lab.batches`), and measure each; a training that stops stops no other.
+
+    Raises:
+        DataError: as `compute_run`.
+        InputError: runs that cannot be trained together.
+    """
+    made = [prepared(resolved) for resolved in batch]
+    started = time.monotonic()
+    found = run_together(
+        made[0][0], [mixed for _, mixed in made], settings=[train_settings(resolved) for resolved in batch],
+        device=batch[0]["device"],
+    )  # fmt: skip
+    seconds = (time.monotonic() - started) / len(batch)
+    return [run if isinstance(run, TrainingError) else outcome_of(run, seconds=seconds, together=len(batch))
+            for run in found]  # fmt: skip
+
+
+def outcome_of(run: Run, *, seconds: float, together: int = 1) -> Computed:
     """Put a run's findings into plain values."""
     found, steps = run.result.to_dict(), run.fit.recipe.steps_per_epoch(_num_trained(run))
     outcome = {name: found[name] for name in ("estimates", "remarks", "machine", "versions")}
     facts = {name: value for name, value in found["facts"].items() if name != "recipe"}  # the settings hold it
     facts |= {"test_examples": len(run.predictions.labels), "training_seconds": round(seconds, 3)}
+    facts |= {"trained_together": together}
     facts |= {"held_out_loss_last": run.fit.history[-1].held_out_loss}
     outcome |= {"facts": facts, "confusion": _confusion(run) if facts["noise_rate"] == 0 else None}
     metrics = [

@@ -13,23 +13,34 @@ from typing import Any
 import numpy as np
 
 from murk.data import Dataset, Examples, content_sha256
-from murk.errors import InputError, refuse
+from murk.errors import InputError, TrainingError, refuse
 from murk.lab.mixed import Mixture
 from murk.lab.result import Predictions, Result, machine, versions
 from murk.lab.vote_table import plain_noise
 from murk.learn import LOSSES, Fit, fit
 from murk.learn.device import settle_compute
 from murk.learn.protocol import PROTOCOLS
+from murk.learn.replicas import Replica, fit_replicas
 from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels, top_k_accuracy
 from murk.measure.vote_summary import summarise_votes
-from murk.models import build
+from murk.models import Classifier, build
 from murk.noise import Dilution, NoiseModel, Votes
 from murk.noise.draws import stream_key
 
-__all__ = ["Run", "RunSettings", "difference", "noise_sha256", "run_training", "weighed_as"]
+__all__ = [
+    "Run",
+    "RunSettings",
+    "difference",
+    "network_of",
+    "noise_sha256",
+    "run_together",
+    "run_training",
+    "weighed_as",
+]
 
 WEIGH_AS = ("given", "independent")
 MODEL_OPTIONS = ("width", "norm", "dropout", "stem")
+SHARED = ("protocol", "loss", "epochs", "batch_size", "weight_decay", "held_out", "augment", "precision")
 TOP_OF = 10  # with more classes than this, top-5 accuracy stands beside top-1
 
 
@@ -136,22 +147,54 @@ def run_training(
         InputError: what came does not fit together.
         TrainingError: the training had to stop.
     """
-    compute = settle_compute(device, settings.precision)
     weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
     groups = mixed.groups()
-    loss = PROTOCOLS[settings.protocol].loss if settings.loss is None else settings.loss
-    network = build(
-        settings.model, example_shape=mixed.images.example_shape, num_classes=mixed.votes.num_classes,
-        seed=settings.seed, **settings.model_options,
-    )  # fmt: skip
     fitted = fit(
-        network, mixed.images, mixed.votes, noise=weighed, held_out=settings.held_out, protocol=settings.protocol,
-        loss=loss, known=truth if LOSSES[loss].reads_truth else None, epochs=settings.epochs,
-        groups=dataset.train.groups if groups is None else groups, batch_size=settings.batch_size,
-        augment=settings.augment, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay,
-        device=device, precision=settings.precision, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
-        callbacks=callbacks, seed=settings.seed,
+        network_of(dataset, settings, seed=settings.seed), mixed.images, mixed.votes, noise=weighed,
+        known=known_of(settings, truth), learning_rate=settings.learning_rate, seed=settings.seed,
+        groups=dataset.train.groups if groups is None else groups, **shared_settings(settings), device=device,
+        checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, callbacks=callbacks,
     )  # fmt: skip
+    return measure_run(dataset, mixed, fitted, settings=settings, described=described, device=device)
+
+
+def run_together(
+    dataset: Dataset, mixtures: Sequence[Mixture], *, settings: Sequence[RunSettings], device: str = "auto"
+) -> list[Run | TrainingError]:
+    """Train and measure several runs on one set of images at once (`murk.learn.replicas`), each as if alone.
+
+    Args:
+        dataset: as `run_training`, the same for all.
+        mixtures: votes on the set's own images, of each run.
+        settings: of each run, alike but for seed and learning rate.
+        device: "auto" or a torch device.
+
+    Raises:
+        InputError: runs that cannot be trained together.
+    """
+    first = settings[0]
+    replicas = [
+        Replica(mixed.votes, weighed_as(mixed.noise, own.weigh_as), own.seed, own.learning_rate,
+                known_of(own, mixed.truth(dataset.train.labels)))
+        for mixed, own in zip(mixtures, settings, strict=True)
+    ]  # fmt: skip
+    trained = fit_replicas(
+        lambda seed: network_of(dataset, first, seed=seed), mixtures[0].images, replicas, device=device,
+        groups=dataset.train.groups, **shared_settings(first),
+    )  # fmt: skip
+    return [
+        found if isinstance(found, TrainingError)
+        else measure_run(dataset, mixed, found, settings=own, described={}, device=device)
+        for found, mixed, own in zip(trained, mixtures, settings, strict=True)
+    ]  # fmt: skip
+
+
+def measure_run(
+    dataset: Dataset, mixed: Mixture, fitted: Fit, *, settings: RunSettings, described: dict[str, Any], device: str
+) -> Run:
+    """Measure a training; arguments as `run_training`."""
+    compute = settle_compute(device, settings.precision)
+    weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
     fitted = replace(fitted, class_names=dataset.class_names)
     predictions = Predictions(dataset.test.labels, fitted.predict_probs(dataset.test, device=device))
     last = fitted.at_last_epoch().predict_probs(dataset.test, device=device)
@@ -165,6 +208,23 @@ def run_training(
         machine=machine(device=str(compute.device), precision=compute.precision), versions=versions(),
     )  # fmt: skip
     return Run(result, predictions, fitted)
+
+
+def network_of(dataset: Dataset, settings: RunSettings, *, seed: int) -> Classifier:
+    """Build the model that settings ask for, to the size of the data."""
+    shape, options = dataset.train.example_shape, settings.model_options
+    return build(settings.model, example_shape=shape, num_classes=dataset.num_classes, seed=seed, **options)
+
+
+def shared_settings(settings: RunSettings) -> dict[str, Any]:
+    """Give the settings that `fit` and `fit_replicas` take by the same names, and that runs trained together share."""
+    return {name: getattr(settings, name) for name in SHARED}
+
+
+def known_of(settings: RunSettings, truth: np.ndarray) -> np.ndarray | None:
+    """Give the truth to the one loss that reads it."""
+    loss = PROTOCOLS[settings.protocol].loss if settings.loss is None else settings.loss
+    return truth if LOSSES[loss].reads_truth else None
 
 
 def weighed_as(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import itertools
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from murk.errors import DataError, InputError, refuse
 from murk.lab.compute import Computed, compute_run
-from murk.lab.executors import Executor, Here, Job
+from murk.lab.executors import Ended, Executor, Here, Job
 from murk.lab.resolve import resolve, run_id
 from murk.lab.setting import Setting, read_settings
 from murk.lab.store import Store
-from murk.lab.stored import StoredRun
+from murk.lab.stored import StoredRun, is_name
 
-__all__ = ["Study", "StudyProgress", "run_study"]
+__all__ = ["Study", "StudyProgress", "run_study", "seconds_left"]
 
 PARTS = ("name", "base", "grid", "runs")
 
@@ -65,7 +66,7 @@ class Study:
         """Check the name, and that there is something to run."""
         object.__setattr__(self, "settings", tuple(dict.fromkeys(self.settings)))
         refuse([
-            "" if isinstance(self.name, str) and self.name.strip() else f"a study has a name, but {self.name!r} came",
+            "" if is_name(self.name) else f"a study has a printable name, but {self.name!r} came",
             "" if self.settings else "a study has at least one run; give a grid, or runs",
         ])  # fmt: skip
 
@@ -83,7 +84,7 @@ class Study:
             name: of the study.
             base: settings that all runs share; see `murk.lab.Setting`.
             grid: names of settings, each with the values it takes; every combination is run, the last name fastest.
-            runs: settings that belong together, such as a protocol with its learning rate.
+            runs: settings that belong together, such as a protocol with its learning rate; none that the grid varies.
 
         Raises:
             InputError: unknown settings, values out of range, contradictions: all of them together.
@@ -92,6 +93,9 @@ class Study:
         refuse([
             "" if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else
             f"the grid's `{setting}` is a list of values, but {values!r} came" for setting, values in grid.items()
+        ] + [
+            f"`{setting}` stands both in the grid and in a run; give it in one of them"
+            for setting in grid if any(setting in run for run in runs)
         ])  # fmt: skip
         cells = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
         return Study(name, tuple(read_settings([{**(base or {}), **run, **c} for run in runs or ({},) for c in cells])))
@@ -119,22 +123,22 @@ class Study:
         return Study.of(found.get("name", Path(path).stem), base=base, grid=grid, runs=runs)
 
     def resolved(self, *, device: str = "auto") -> list[tuple[str, dict[str, Any]]]:
-        """Give each run's id and complete settings, in order.
+        """Give each run's id and complete settings, in order; settings that come to the same are one run.
 
         Raises:
             InputError: what cannot be run, all faults together, each once.
             DataError: data that cannot be found.
         """
-        planned, faults = [], dict[str, None]()
+        planned, faults = dict[str, dict[str, Any]](), dict[str, None]()
         for setting in self.settings:
             try:
                 complete = resolve(setting, device=device)
             except InputError as error:
                 faults[str(error)] = None
             else:
-                planned.append((run_id(complete), complete))
+                planned[run_id(complete)] = complete
         refuse(faults)
-        return planned
+        return list(planned.items())
 
     def run(
         self,
@@ -181,6 +185,20 @@ def run_study(
         return _Drive(store, name, minutes, on_progress or (lambda progress: None)).through(executor or Here())
 
 
+def seconds_left(runs: Sequence[StoredRun]) -> float | None:
+    """Estimate from outside when the driver of a study will be through, at the pace of the runs that are done.
+
+    Args:
+        runs: all of the study.
+
+    Returns:
+        Seconds, or None where nothing is running or nothing is done yet.
+    """
+    taken = [run.seconds for run in runs if run.state == "done" and run.seconds is not None]
+    running, waiting = (sum(run.state == state for run in runs) for state in ("running", "waiting"))
+    return sum(taken) / len(taken) * (waiting + running) / running if taken and running else None
+
+
 class _Drive:
     """One pass through what a study has waiting."""
 
@@ -191,21 +209,25 @@ class _Drive:
         self._here = 0
 
     def through(self, executor: Executor) -> StudyProgress:
-        ended = executor.run(_compute, self._jobs(), on_start=self._store.start)
         progress = self._tell(None)
+        ends = executor.run(_compute, self._jobs(), on_start=self._store.start)
         try:
-            for job in ended:
-                if job.error is None:
-                    self._store.finish(job.key, job.value.outcome, job.value.metrics)
-                else:
-                    self._store.fail(job.key, job.error)
-                checkpoint_of(self._store, job.key).unlink(missing_ok=True)
-                self._here += 1
-                progress = self._tell(job.key)
+            with closing(cast("Generator[Ended]", ends)):  # workers stop before their runs wait again
+                for job in ends:
+                    self._keep(job)
+                    progress = self._tell(job.key)
         finally:
             for run in self._store.runs(states=("running",)):
                 self._store.release(run.id)
         return progress
+
+    def _keep(self, job: Ended) -> None:
+        if job.error is None:
+            self._store.finish(job.key, job.value.outcome, job.value.metrics)
+        else:
+            self._store.fail(job.key, job.error)
+        checkpoint_of(self._store, job.key).unlink(missing_ok=True)
+        self._here += 1
 
     def _jobs(self) -> Iterator[Job]:
         for run in self._store.runs(self._name, states=("waiting",)):

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from murk.errors import InputError
 
-__all__ = ["AUGMENTATIONS", "Normalisation", "affine", "augmentation_for", "crop_and_flip"]
+__all__ = ["AUGMENTATIONS", "Normalisation", "affine", "augmentation_for", "augmented", "crop_and_flip"]
 
 ROTATION = 0.2  # radians, either way
 SCALE = 0.15  # relative, each side by itself
@@ -54,14 +54,16 @@ class Normalisation:
             augment: "none", "affine" or "crop-flip".
             uniforms: float [B, 6] in (0, 1), needed unless augment is "none".
         """
-        if not self.images:
-            mean, std = self.tensors(batch)
-            return (batch - mean) / std
-        x = batch.permute(0, 3, 1, 2).to(torch.float32).div(255)
-        if augment != "none" and uniforms is not None:
-            x = AUGMENTATIONS[augment](x, uniforms)
+        x = augmented(batch, augment=augment, uniforms=uniforms) if self.images else batch
         mean, std = self.tensors(x)
-        return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
+        x = (x - mean) / std
+        return x.contiguous(memory_format=torch.channels_last) if self.images else x
+
+
+def augmented(batch: Tensor, *, augment: str, uniforms: Tensor | None) -> Tensor:
+    """Bring images [B, H, W, C] to [B, C, H, W] in 0..1, moved about as `prepare` says, not yet normalised."""
+    x = batch.permute(0, 3, 1, 2).to(torch.float32).div(255)
+    return x if augment == "none" or uniforms is None else AUGMENTATIONS[augment](x, uniforms)
 
 
 def affine(x: Float[Tensor, "B C H W"], uniforms: Float[Tensor, "B U"]) -> Float[Tensor, "B C H W"]:

@@ -22,14 +22,13 @@ from murk.learn.device import settle_compute
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss, loss_named
 from murk.learn.protocol import protocol_named
-from murk.learn.recipe import Recipe, settle_recipe
+from murk.learn.recipe import settle_recipe
 from murk.learn.selection import held_out_examples
-from murk.learn.targets import Targets
 from murk.learn.training import Callback, Training
 from murk.models import build
 from murk.noise import Evidence, NoiseModel, Votes
 
-__all__ = ["fit"]
+__all__ = ["fit", "fit_of", "training_of"]
 
 RESIDENT_BYTES = 8 << 30  # a set up to this size is kept whole on the device
 MOMENT_EXAMPLES = 10_000
@@ -105,6 +104,40 @@ def fit(
         >>> len(fit.history)
         3
     """
+    training = training_of(
+        model, images, votes, noise=noise, known=known, groups=groups, held_out=held_out, protocol=protocol, loss=loss,
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=weight_decay, augment=augment,
+        device=device, precision=precision, seed=seed,
+    )  # fmt: skip
+    training.callbacks = callbacks
+    if checkpoint is not None:
+        training.checkpoint, training.checkpoint_seconds = Path(checkpoint), checkpoint_seconds
+        training.fingerprint = _fingerprint(training)
+    training.run()
+    return fit_of(training, images, noise)
+
+
+def training_of(
+    model: str | nn.Module,
+    images: Any,
+    votes: Votes | Evidence,
+    *,
+    noise: NoiseModel | None,
+    known: Any,
+    groups: Any,
+    held_out: float | None,
+    protocol: str,
+    loss: str | Loss | None,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    weight_decay: float | None,
+    augment: str | None,
+    device: str | torch.device,
+    precision: str,
+    seed: int,
+) -> Training:
+    """Settle everything that `fit` leaves open and lay the training out, ready to run; arguments as `fit`."""
     source = as_source(images)
     num_classes = votes.num_classes
     known, groups = _known(known, len(source), num_classes), _groups(groups, images)
@@ -125,19 +158,21 @@ def fit(
     size = len(source) * int(np.prod(source.example_shape)) * (1 if source.is_images else 4)
     if isinstance(source, ArraySource) and compute.device.type != "cpu" and size <= RESIDENT_BYTES:
         source.resident(compute.device)
-    run = Training(
+    return Training(
         model=network, images=source, targets=targets, loss=objective, recipe=recipe,
-        normalisation=_normalisation(source, training), compute=compute, training=training, held_out=held,
-        known=known, checkpoint=None if checkpoint is None else Path(checkpoint), callbacks=callbacks,
-        checkpoint_seconds=checkpoint_seconds,
-        fingerprint=_fingerprint(network, source, targets, recipe, training, known, compute.precision),
+        normalisation=_normalisation(source, training), compute=compute, training=training, held_out=held, known=known,
     )  # fmt: skip
-    run.run()
+
+
+def fit_of(training: Training, images: Any, noise: NoiseModel | None) -> Fit:
+    """Make the `Fit` of a training that has run; images and noise as `fit` got them."""
+    num_classes = training.targets.num_classes
     names = images.class_names if isinstance(images, Examples) and len(images.class_names) == num_classes else None
     return Fit(
-        model=run.selected.to("cpu"), noise=noise, history=tuple(run.history),
-        selected_epoch=run.selection.selected, recipe=recipe, normalisation=run.normalisation,
-        class_names=names or tuple(str(k) for k in range(num_classes)), example_shape=source.example_shape,
+        model=training.selected.to("cpu"), noise=noise, history=tuple(training.history),
+        selected_epoch=training.selection.selected, recipe=training.recipe, normalisation=training.normalisation,
+        class_names=names or tuple(str(k) for k in range(num_classes)), example_shape=training.images.example_shape,
+        last=training.average.to("cpu"),
     )  # fmt: skip
 
 
@@ -203,18 +238,17 @@ def _normalisation(source: ImageSource, training: np.ndarray) -> Normalisation:
     return Normalisation(tuple(map(float, mean)), tuple(map(float, std)), source.is_images)
 
 
-def _fingerprint(
-    network: nn.Module, source: ImageSource, targets: Targets, recipe: Recipe, training: np.ndarray,
-    known: np.ndarray | None, precision: str,
-) -> str:  # fmt: skip
+def _fingerprint(run: Training) -> str:
     """Hash what makes a training this one: settings, network, split, all targets, and a sample of the images."""
-    digest = hashlib.sha256(json.dumps([asdict(recipe), precision, list(source.example_shape)]).encode())
-    digest.update(repr(network).encode())
-    for tensor in network.state_dict().values():
+    source = run.images
+    settings = [asdict(run.recipe), run.compute.precision, list(source.example_shape)]
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    digest.update(repr(run.model).encode())
+    for tensor in run.model.state_dict().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    digest.update(training.tobytes())
-    digest.update(b"" if known is None else known.tobytes())
+    digest.update(run.training.tobytes())
+    digest.update(b"" if run.known is None else run.known.tobytes())
     sample = np.linspace(0, len(source) - 1, min(len(source), 1000)).astype(np.int64)
-    digest.update(source.batch(sample).numpy().tobytes())
-    targets.update_digest(digest)
+    digest.update(source.batch(sample).cpu().numpy().tobytes())
+    run.targets.update_digest(digest)
     return digest.hexdigest()

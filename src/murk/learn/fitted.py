@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Fit:
         normalisation: how a batch is normalised.
         class_names: K names.
         example_shape: (H, W, C) of images, or (D,) of features.
+        last: the averaged weights of the last epoch, as `model`; None in a fit that was loaded (it is not saved).
 
     Example:
         >>> import murk
@@ -67,6 +68,17 @@ class Fit:
     normalisation: Normalisation
     class_names: tuple[str, ...]
     example_shape: tuple[int, ...]
+    last: nn.Module | None = None
+
+    def at_last_epoch(self) -> Fit:
+        """Give the same training with the weights of its last epoch in place of the selected one's.
+
+        Raises:
+            InputError: a fit that was loaded; only the selected epoch is saved.
+        """
+        if self.last is None:
+            raise InputError("a fit that was loaded holds the selected epoch alone; train again to see the last one")
+        return replace(self, model=self.last, selected_epoch=len(self.history))
 
     @property
     def num_classes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,25 @@ class Targets:
         values = torch.from_numpy(counts.data.astype(np.float32)).to(device)
         ragged = tuple(torch.from_numpy(p.astype(np.int64)).to(device) for p in (counts.indptr, counts.indices))
         return Targets(counts.shape[1], zeros, base, values, ragged)
+
+    @staticmethod
+    def joined(several: Sequence[Targets]) -> Targets:
+        """Put the rows of several targets of the same classes one after the other; dense where any of them is."""
+        if any(targets._ragged is None for targets in several):
+            several = [targets._dense() for targets in several]
+        base, values = (torch.cat(parts) for parts in zip(*((t._base, t._values) for t in several), strict=True))
+        shift = np.concatenate([targets.shift for targets in several])
+        ragged = None
+        if several[0]._ragged is not None:
+            ends = np.cumsum([0, *(len(targets._values) for targets in several)]).tolist()
+            offsets = [t._ragged[0][:-1] + end for t, end in zip(several, ends, strict=False)]
+            total = torch.tensor(ends[-1:], device=several[0].device)
+            ragged = torch.cat([*offsets, total]), torch.cat([targets._ragged[1] for targets in several])
+        return Targets(several[0].num_classes, shift, base, values, ragged)
+
+    def _dense(self) -> Targets:
+        everything = self.rows(torch.arange(len(self), device=self.device))
+        return Targets(self.num_classes, self.shift, torch.zeros_like(self._base), everything)
 
     def update_digest(self, digest: Any) -> None:
         """Feed everything these rows are made of to a hash."""

@@ -30,7 +30,7 @@ from murk.learn.selection import Selection
 from murk.learn.targets import Targets
 from murk.noise.draws import permutation, stream_key, uniforms
 
-__all__ = ["Epoch", "Progress", "Training"]
+__all__ = ["CHECK_EVERY", "Callback", "Epoch", "Progress", "Training", "by_truth"]
 
 CHECK_EVERY = 25  # steps between looks at the losses, each of which waits for the device
 EVALUATION_BATCH = 1024
@@ -121,14 +121,14 @@ class Training:
             raise InputError("the model has no weight to train (all are frozen)")
         self.optimizer = optimizer_of(self.recipe, trained, device=device)
         self._known = None if self.known is None else torch.from_numpy(self.known).to(device)
-        self._steps_per_epoch = self.recipe.steps_per_epoch(len(self.training))
-        self._losses: list[Tensor] = []
+        self.steps_per_epoch = self.recipe.steps_per_epoch(len(self.training))
+        self.losses: list[Tensor] = []  # of the steps since the last look
         self._saved = time.monotonic()
 
     @property
     def steps(self) -> int:
         """Steps in all."""
-        return self.recipe.epochs * self._steps_per_epoch
+        return self.recipe.epochs * self.steps_per_epoch
 
     def run(self) -> None:
         """Train to the end; resume first where the checkpoint exists.
@@ -142,15 +142,15 @@ class Training:
         started, first = time.monotonic(), self.step
         with _interruption() as interrupted:
             while self.step < self.steps:
-                epoch, within = divmod(self.step, self._steps_per_epoch)
+                epoch, within = divmod(self.step, self.steps_per_epoch)
                 if within == 0 or self.step == first:
                     order = self.training[permutation(self.recipe.seed, f"order/{epoch}", len(self.training))]
                 batch = order[within * self.recipe.batch_size : (within + 1) * self.recipe.batch_size]
-                self._losses.append(self._train_step(batch, epoch))
+                self.losses.append(self._train_step(batch, epoch))
                 self.step += 1
-                ended, stop = self.step % self._steps_per_epoch == 0, interrupted.is_set()
+                ended, stop = self.step % self.steps_per_epoch == 0, interrupted.is_set()
                 if ended or stop or self.step % CHECK_EVERY == 0:
-                    self._look(ended, seconds=time.monotonic() - started, done=self.step - first)
+                    self.look(ended, seconds=time.monotonic() - started, done=self.step - first)
                     self._save(now=stop or self.step == self.steps)
                 if stop:
                     raise KeyboardInterrupt
@@ -194,9 +194,7 @@ class Training:
             losses = self.loss(log_probs, rows, drawn)
         if self._known is None or self.loss.reads_truth:
             return losses
-        truth = self._known[index]
-        plain = -torch.gather(log_probs, 1, truth.clamp(min=0)[:, None])[:, 0]
-        return torch.where(truth >= 0, plain, losses)
+        return by_truth(losses, log_probs, self._known[index])
 
     @torch.no_grad()
     def _held_out_losses(self) -> np.ndarray:
@@ -209,12 +207,12 @@ class Training:
             parts.append(self._losses_of(logits, index, None).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
-    def _look(self, ended: bool, *, seconds: float, done: int) -> None:
+    def look(self, ended: bool, *, seconds: float, done: int) -> None:
         """Check the losses since the last look, close the epoch if it ended, and tell the callbacks."""
         if not self.recipe.averaging:
             self.average.load_state_dict(self.model.state_dict())
-        losses = torch.stack(self._losses).cpu().double() if self._losses else torch.zeros(0)
-        self._losses = []
+        losses = torch.stack(self.losses).cpu().double() if self.losses else torch.zeros(0)
+        self.losses = []
         self._refuse_not_finite(losses)
         self._epoch_sum, self._epoch_count = self._epoch_sum + float(losses.sum()), self._epoch_count + len(losses)
         epoch = self._end_epoch() if ended else None
@@ -240,12 +238,12 @@ class Training:
         if self.checkpoint is not None and self.checkpoint.exists():
             kept = f"the checkpoint {self.checkpoint} is from before"
         raise TrainingError(
-            f"{what} at step {step} of {self.steps} (epoch {(step - 1) // self._steps_per_epoch + 1}); {kept}. Lower "
+            f"{what} at step {step} of {self.steps} (epoch {(step - 1) // self.steps_per_epoch + 1}); {kept}. Lower "
             f"the learning rate (it was at most {self.recipe.learning_rate:g}) or check the images for extreme values"
         )
 
     def _end_epoch(self) -> Epoch:
-        number = self.step // self._steps_per_epoch
+        number = self.step // self.steps_per_epoch
         held_out = self._held_out_losses()
         if not np.isfinite(held_out).all():
             self._stop("the held-out loss is not finite", step=self.step)
@@ -318,6 +316,12 @@ class Training:
         self.step, self.history = int(facts["step"]), [Epoch(**epoch) for epoch in facts["history"]]
         self.selection = Selection(int(facts["best"]), int(facts["chosen"]), tensors["best_losses"].numpy())
         self._epoch_sum, self._epoch_count = facts["epoch_sum"], facts["epoch_count"]
+
+
+def by_truth(losses: Tensor, log_probs: Tensor, truth: Tensor) -> Tensor:
+    """Put cross-entropy in place of the losses [B] of examples whose true class [B] is known (not -1)."""
+    plain = -torch.gather(log_probs, 1, truth.clamp(min=0)[:, None])[:, 0]
+    return torch.where(truth >= 0, plain, losses)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ __all__ = ["EXACT", "INDEPENDENT", "PAPER", "WAYS", "trained"]
 PAPER, EXACT, INDEPENDENT = "paper", "evidence", "evidence-independent"
 WAYS = (PAPER, EXACT, INDEPENDENT)
 
-RATES = {0: 1.0, 5: 1.0, 20: 0.3}
+RATES = {0: 1.0, 2: 0.3, 5: 1.0, 10: 0.3}
 """AdaDelta's rate from this alpha on, by the held-out votes of `murk reproduce rates`; the paper tuned it a noise level
 [recalled]."""
 

@@ -132,7 +132,7 @@ class _Worker:
     def _mourn(self) -> Ended | None:
         """Start anew for the same job, or give the job up."""
         assert self._process and self.job
-        self._process.join()
+        self.wait_until_gone()
         code = self._process.exitcode or 0
         if code > 0 and not self._ready:
             raise InputError(

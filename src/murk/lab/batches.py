@@ -1,0 +1,55 @@
+"""Batches: which waiting runs are trained together, and only where that is the faster way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from murk.lab.resolve import dataset_of, train_settings
+from murk.lab.run import network_of
+from murk.lab.stored import StoredRun
+from murk.learn.replicas import replicas_pay
+
+__all__ = ["LARGEST", "batches"]
+
+LARGEST = 16
+"""Runs trained together at most: what `murk.learn.replicas_pay` was measured with."""
+OWN = ("alpha", "noise", "noise_sha256", "delta", "ranking", "weigh_as", "learning_rate")
+"""Settings in which runs trained together may differ; and the seed, where it does not choose the images."""
+
+
+def batches(runs: Sequence[StoredRun]) -> Iterator[list[StoredRun]]:
+    """Part runs into those that are trained together, keeping the order of their first.
+
+    Runs that differ only in seed, alpha, learning rate or the structure of their noise are one batch, if that is
+    faster (`murk.learn.replicas_pay`); any other run is a batch by itself. Only in float32: there a run trained with
+    others ends with the numbers it would have alone, while bfloat16 rounds so coarsely that trainings drift apart.
+    """
+    alike: dict[str, list[StoredRun]] = {}
+    for run in runs:
+        alike.setdefault(_shared(run.settings), []).append(run)
+    parts = [group[at : at + LARGEST] for group in alike.values() for at in range(0, len(group), LARGEST)]
+    together = {part[0].id: part for part in parts if _pay(part)}
+    inside = {run.id for part in together.values() for run in part}
+    for run in runs:
+        if run.id in together:
+            yield together[run.id]
+        elif run.id not in inside:
+            yield [run]
+
+
+def _shared(settings: Mapping[str, Any]) -> str:
+    """Write what runs trained together have in common; the seed is part of it where it chooses the images."""
+    whole = settings["train_size"] == len(dataset_of(settings["data"]).train)
+    own = (*OWN, "seed") if whole else OWN
+    return json.dumps({name: value for name, value in settings.items() if name not in own}, sort_keys=True)
+
+
+def _pay(group: Sequence[StoredRun]) -> bool:
+    settings = group[0].settings
+    if settings["source"] != "copies" or settings["precision"] != "float32" or len(group) < 2:
+        return False
+    network = network_of(dataset_of(settings["data"]), train_settings(settings), seed=0)
+    count, size = min(len(group), LARGEST), int(settings["batch_size"])
+    return replicas_pay(network, replicas=count, batch_size=size, device=settings["device"])
