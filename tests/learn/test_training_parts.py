@@ -24,7 +24,8 @@ from murk.learn.selection import Selection, held_out_examples
 
 def recipe_of(num_examples: int, **changes: object) -> object:
     given_settings = {
-        "protocol": PROTOCOLS["evidence"], "epochs": None, "batch_size": None, "learning_rate": None, "weight_decay": None, "batch_norm": False,
+        "protocol": PROTOCOLS["evidence"], "epochs": None, "batch_size": None, "learning_rate": None,
+        "weight_decay": None, "batch_norm": False,
         "single_layer": False, "augment": "none", "loss": "evidence", "held_out": 0.1, "seed": 0,
     }  # fmt: skip
     return settle_recipe(num_examples, **(given_settings | changes))  # type: ignore[arg-type]

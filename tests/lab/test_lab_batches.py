@@ -1,0 +1,76 @@
+"""Runs trained together: chosen by rule, and ending with the numbers they have alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from murk.errors import DataError, TrainingError
+from murk.lab import Store, Study, compute_run
+from murk.lab.batches import batches
+from murk.lab.compute import Computed, compute_batch
+
+BASE = {"data": "digits", "model": "mlp1", "width": 32, "batch_size": 32, "passes": 3000, "precision": "float32"}
+
+
+def planned(tmp_path, **grid):
+    study = Study.of("s", base=BASE, grid=grid)
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add_study("s", study.resolved())
+        return store.runs("s")
+
+
+def test_runs_alike_but_for_seed_noise_and_rate_are_one_batch(tmp_path):
+    runs = planned(tmp_path, alpha=[0, 5], learning_rate=[0.001, 0.002], protocol=["evidence", "paper"], seed=[0, 1])
+    parted = list(batches(runs))
+    assert sorted(map(len, parted)) == [8, 8]
+    assert all(len({run.settings["protocol"] for run in part}) == 1 for part in parted)
+    assert sorted(run.id for part in parted for run in part) == sorted(run.id for run in runs)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"precision": ["bfloat16"]}, {"model": ["conv2"]}, {"batch_size": [512], "width": [256]}, {"source": ["white"]},
+     {"dropout": [0.5]}],
+    ids=["precision", "convolutions", "large steps", "other images", "dropout"],
+)  # fmt: skip
+def test_what_is_not_faster_or_not_the_same_runs_alone(tmp_path, other):
+    runs = planned(tmp_path, alpha=[5], seed=[0, 1, 2, 3], **other)
+    assert [len(part) for part in batches(runs)] == [1, 1, 1, 1]
+
+
+def test_seeds_that_choose_their_own_images_are_not_trained_together(tmp_path):
+    runs = planned(tmp_path, alpha=[2, 3, 4, 5], train_size=[500], seed=[0, 1])
+    assert sorted(len(part) for part in batches(runs)) == [4, 4]
+
+
+def test_a_run_trained_with_others_ends_with_the_numbers_it_has_alone(tmp_path):
+    (together,) = batches(planned(tmp_path, alpha=[0, 10], weigh_as=["given", "independent"], seed=[0, 1]))
+    found = compute_batch([run.settings for run in together])
+    for run, computed in zip(together, found, strict=True):
+        alone = compute_run(run.settings)
+        assert isinstance(computed, Computed)
+        assert computed.outcome["facts"]["trained_together"] == len(together)
+        assert computed.outcome["estimates"] == alone.outcome["estimates"]
+        assert [step for step, *_ in computed.metrics] == [step for step, *_ in alone.metrics]
+
+
+def test_a_training_that_stops_does_not_stop_the_others(tmp_path):
+    (together,) = batches(planned(tmp_path, alpha=[5], learning_rate=[0.001, 0.002, 0.003, 1e30], seed=[0]))
+    ended = compute_batch([run.settings for run in together])
+    stopped = [run.settings["learning_rate"] for run, end in zip(together, ended, strict=True)
+               if isinstance(end, TrainingError)]  # fmt: skip
+    assert stopped == [1e30]
+
+
+def test_other_data_than_the_run_was_planned_for_is_refused(tmp_path):
+    (run,) = planned(tmp_path, alpha=[5], seed=[0])
+    with pytest.raises(DataError, match="plan it again"):
+        compute_run({**run.settings, "data_sha256": "0" * 64})
+
+
+@pytest.mark.parametrize("source", ["copies", "same-set", "fresh", "white", "digits"])
+def test_noisy_images_come_from_wherever_a_setting_says(tmp_path, source):
+    (run,) = planned(tmp_path, alpha=[3], train_size=[200], test_size=[100], source=[source], seed=[0])
+    outcome = compute_run(run.settings).outcome
+    assert outcome["facts"]["training_examples"] == (200 if source == "copies" else 800)
+    assert outcome["facts"]["test_examples"] == 100
