@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from murk.lab.resolve import dataset_of, train_settings
+from murk.lab.data_facts import data_facts
+from murk.lab.resolve import train_settings
 from murk.lab.run import network_of
 from murk.lab.stored import StoredRun
 from murk.learn.replicas import replicas_pay
@@ -41,7 +42,7 @@ def batches(runs: Sequence[StoredRun]) -> Iterator[list[StoredRun]]:
 
 def _shared(settings: Mapping[str, Any]) -> str:
     """Write what runs trained together have in common; the seed is part of it where it chooses the images."""
-    whole = settings["train_size"] == len(dataset_of(settings["data"]).train)
+    whole = settings["train_size"] == data_facts(settings["data"]).train
     own = (*OWN, "seed") if whole else OWN
     return json.dumps({name: value for name, value in settings.items() if name not in own}, sort_keys=True)
 
@@ -50,6 +51,9 @@ def _pay(group: Sequence[StoredRun]) -> bool:
     settings = group[0].settings
     if settings["source"] != "copies" or settings["precision"] != "float32" or len(group) < 2:
         return False
-    network = network_of(dataset_of(settings["data"]), train_settings(settings), seed=0)
+    data = data_facts(settings["data"])
+    network = network_of(
+        train_settings(settings), example_shape=data.example_shape, num_classes=data.num_classes, seed=0
+    )
     count, size = min(len(group), LARGEST), int(settings["batch_size"])
     return replicas_pay(network, replicas=count, batch_size=size, device=settings["device"])

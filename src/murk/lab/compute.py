@@ -12,8 +12,9 @@ import numpy as np
 
 from murk.data import Dataset, Examples
 from murk.errors import DataError, TrainingError
+from murk.lab.data_facts import dataset_of, sha256_of
 from murk.lab.mixed import Mixture, mixture
-from murk.lab.resolve import SOURCES, dataset_of, noise_of, sha256_of, train_settings
+from murk.lab.resolve import SOURCES, noise_of, train_settings
 from murk.lab.run import Run, run_together, run_training
 from murk.noise.draws import permutation
 

@@ -27,6 +27,10 @@ REASONS = {
 NO_SHARED_MEMORY = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
+OUTSIDE = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+INSIDE = ("SAVEPOINT part", "RELEASE part", ("ROLLBACK TO part", "RELEASE part"))
+
+
 class Database:
     """An open file; every failure of SQLite is told as a `DataError`.
 
@@ -86,17 +90,22 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Have one transaction, kept whole when the `with` ends and undone when it fails."""
+        """Have one transaction, kept whole when the `with` ends and undone when it fails; one inside another is part
+        of it."""
         if self.read_only:
             raise InputError(f"{self.path} is open for reading only; open it without read_only")
+        inside = self.connection.in_transaction
+        begin, keep, undo = INSIDE if inside else OUTSIDE
         with self.errors_told():
+            self.connection.execute(begin)
             try:
-                self.connection.execute("BEGIN IMMEDIATE")
                 yield self.connection
-                self.connection.execute("COMMIT")
-            finally:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
+                self.connection.execute(keep)
+            except BaseException:
+                if self.connection.in_transaction:  # SQLite has undone it by itself where the disk is full
+                    for statement in undo:
+                        self.connection.execute(statement)
+                raise
 
     def _open_to_write(self) -> sqlite3.Connection:
         """Open the file, or begin it, with its folders."""

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from murk.data import Dataset, content_sha256, load
 from murk.errors import InputError
+from murk.lab.data_facts import data_facts
 from murk.lab.run import RunSettings, noise_sha256
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
@@ -20,7 +20,7 @@ from murk.learn.recipe import settle_recipe
 from murk.models import build
 from murk.noise import Dilution, NoiseModel, Structured, noise_named, random_ranking
 
-__all__ = ["RUN_VERSION", "SOURCES", "dataset_of", "noise_of", "resolve", "run_id", "sha256_of", "train_settings"]
+__all__ = ["RUN_VERSION", "SOURCES", "noise_of", "resolve", "run_id", "train_settings"]
 
 RUN_VERSION = 1
 """Of what a run does with its settings; it goes up when the same settings would give other numbers."""
@@ -43,12 +43,12 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
         InputError: what cannot be run: an unknown model or option, more images than there are, noise out of range.
         DataError: the data cannot be found.
     """
-    dataset, way = dataset_of(setting.data), protocol_named(setting.protocol)
-    size = _size(setting.train_size, len(dataset.train), "training")
-    noise = noise_of(asdict(setting), dataset.num_classes)
+    data, way = data_facts(setting.data), protocol_named(setting.protocol)
+    size = _size(setting.train_size, data.train, "training")
+    noise = noise_of(asdict(setting), data.num_classes)
     compute = settle_compute(device, setting.precision)
-    shape, options = dataset.train.example_shape, tuple(setting.model_options.items())
-    network = _network_facts(setting.model, shape, dataset.num_classes, options)
+    shape, options = data.example_shape, tuple(setting.model_options.items())
+    network = _network_facts(setting.model, shape, data.num_classes, options)
     held_out = way.held_out if setting.held_out is None else setting.held_out
     shown = size * (1 if setting.source == "copies" else 1 + (setting.alpha or 0))
     training = shown - round(held_out * shown)
@@ -63,11 +63,12 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
     del plain["passes"]
     if setting.alpha == 0:
         plain["weigh_as"] = "given"  # one right vote is one right vote, however it is weighed
+    foreign = None if setting.source in SOURCES else data_facts(setting.source)
     return {
         **json.loads(json.dumps(plain)), "precision": compute.precision, "device": compute.device.type,
-        "train_size": size, "test_size": _size(setting.test_size, len(dataset.test), "test"),
-        "data_sha256": sha256_of(setting.data), "noise_sha256": noise_sha256(noise),
-        "source_sha256": None if setting.source in SOURCES else sha256_of(setting.source), "version": RUN_VERSION,
+        "train_size": size, "test_size": _size(setting.test_size, data.test, "test"),
+        "data_sha256": data.sha256, "noise_sha256": noise_sha256(noise),
+        "source_sha256": None if foreign is None else foreign.sha256, "version": RUN_VERSION,
     }  # fmt: skip
 
 
@@ -120,18 +121,6 @@ def _network_facts(
         dict(settled), any(name.endswith("running_mean") for name in network.state_dict()),
         sum(weight.dim() > 1 for weight in network.parameters()) == 1,
     )  # fmt: skip
-
-
-@lru_cache(maxsize=4)
-def dataset_of(name: str) -> Dataset:
-    """Load a set once a process."""
-    return load(name)
-
-
-@lru_cache(maxsize=16)
-def sha256_of(name: str) -> str:
-    """Hash the content of a set once a process."""
-    return content_sha256(dataset_of(name))
 
 
 def _size(asked: int | None, there: int, what: str) -> int:

@@ -150,7 +150,7 @@ def run_training(
     weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
     groups = mixed.groups()
     fitted = fit(
-        network_of(dataset, settings, seed=settings.seed), mixed.images, mixed.votes, noise=weighed,
+        _network(dataset, settings, seed=settings.seed), mixed.images, mixed.votes, noise=weighed,
         known=known_of(settings, truth), learning_rate=settings.learning_rate, seed=settings.seed,
         groups=dataset.train.groups if groups is None else groups, **shared_settings(settings), device=device,
         checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, callbacks=callbacks,
@@ -179,7 +179,7 @@ def run_together(
         for mixed, own in zip(mixtures, settings, strict=True)
     ]  # fmt: skip
     trained = fit_replicas(
-        lambda seed: network_of(dataset, first, seed=seed), mixtures[0].images, replicas, device=device,
+        lambda seed: _network(dataset, first, seed=seed), mixtures[0].images, replicas, device=device,
         groups=dataset.train.groups, **shared_settings(first),
     )  # fmt: skip
     return [
@@ -210,10 +210,15 @@ def measure_run(
     return Run(result, predictions, fitted)
 
 
-def network_of(dataset: Dataset, settings: RunSettings, *, seed: int) -> Classifier:
+def network_of(settings: RunSettings, *, example_shape: tuple[int, ...], num_classes: int, seed: int) -> Classifier:
     """Build the model that settings ask for, to the size of the data."""
-    shape, options = dataset.train.example_shape, settings.model_options
-    return build(settings.model, example_shape=shape, num_classes=dataset.num_classes, seed=seed, **options)
+    options = settings.model_options
+    return build(settings.model, example_shape=example_shape, num_classes=num_classes, seed=seed, **options)
+
+
+def _network(dataset: Dataset, settings: RunSettings, *, seed: int) -> Classifier:
+    shape = dataset.train.example_shape
+    return network_of(settings, example_shape=shape, num_classes=dataset.num_classes, seed=seed)
 
 
 def shared_settings(settings: RunSettings) -> dict[str, Any]:

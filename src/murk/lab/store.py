@@ -225,6 +225,12 @@ class Store:
         finally:
             lock.release()
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Make one transaction of all changes inside the `with`: a kill leaves all of them, or none."""
+        with self._database.writing():
+            yield
+
     def start(self, run_id: str) -> None:
         """Note that a waiting run is running now, once more than before.
 

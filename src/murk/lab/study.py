@@ -222,10 +222,14 @@ class _Drive:
         return progress
 
     def _keep(self, job: Ended) -> None:
-        if job.error is None:
-            self._store.finish(job.key, job.value.outcome, job.value.metrics)
-        else:
-            self._store.fail(job.key, job.error)
+        error = job.error
+        if error is None:
+            try:
+                self._store.finish(job.key, job.value.outcome, job.value.metrics)
+            except InputError as fault:  # what cannot be kept, such as an infinite loss, is that run's failure alone
+                error = f"InputError: {fault}"
+        if error is not None:
+            self._store.fail(job.key, error)
         checkpoint_of(self._store, job.key).unlink(missing_ok=True)
         self._here += 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from murk.lab import mean_over_runs
 from murk.paper.sizes import Size
@@ -47,7 +47,7 @@ class Axis:
     """
 
     title: str
-    scale: str
+    scale: Literal["linear", "log", "log1p"]
 
 
 def accuracies(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:
@@ -101,4 +101,4 @@ class Figure:
     needs: Callable[[Size], Iterable[Cell]] = field(default=lambda size: ())
     rows: Callable[[Sequence[Cell], Mapping[tuple[int, int], Outcome]], list[Row]] = accuracies
     y_title: str = "Test accuracy"
-    y_scale: str = "share"
+    y_scale: Literal["share", "log", "amount"] = "share"

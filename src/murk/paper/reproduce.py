@@ -103,7 +103,7 @@ def plan_figures(figures: Sequence[Figure], size: Size, store: Store, *, device:
 def draw_figure(planned: Planned, size: Size, store: Store) -> Drawn:
     """Read what a figure shows from the store."""
     found = _found(planned, store)
-    distinct = {run: outcome for (key, outcome) in found.items() for run in (planned.runs[key][0],)}
+    distinct = {planned.runs[key][0]: outcome for key, outcome in found.items()}
     machines = {str(outcome["machine"]): outcome["machine"] for outcome in distinct.values()}
     return Drawn(
         planned.figure, size, tuple(planned.figure.rows(planned.cells, found)), len(distinct),
@@ -134,6 +134,16 @@ def _run(
 
 
 def _found(planned: Planned, store: Store) -> dict[tuple[int, int], Outcome]:
-    """Read the outcomes that are there."""
-    done = store.outcomes([run for run, _ in planned.runs.values()])
-    return {key: done[run] for key, (run, _) in planned.runs.items() if run in done}
+    """Read the outcomes that are there, also those that another kind of machine has computed."""
+    here = store.outcomes([run for run, _ in planned.runs.values()])
+    if len(here) < len({run for run, _ in planned.runs.values()}):
+        elsewhere = {_whatever_machine(run.settings): run.outcome for run in store.runs(states=("done",))}
+        for run, resolved in planned.runs.values():
+            outcome = elsewhere.get(_whatever_machine(resolved))
+            if outcome is not None:
+                here.setdefault(run, outcome)
+    return {key: here[run] for key, (run, _) in planned.runs.items() if run in here}
+
+
+def _whatever_machine(resolved: Mapping[str, Any]) -> str:
+    return run_id({name: value for name, value in resolved.items() if name not in ("device", "precision")})

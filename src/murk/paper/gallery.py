@@ -1,0 +1,115 @@
+"""The gallery: pictures, numbers and claims of the study as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from murk.files import replace_file
+from murk.paper.claims import Judged, Table, judge
+from murk.paper.reproduce import Drawn
+from murk.paper.values import CITATION
+from murk.show import ClaimRow, GalleryEntry, Mark, Panels, gallery_markdown, gallery_page, panels_csv, panels_svg
+
+__all__ = ["claims_csv", "judged", "panels_of", "write_figures", "write_gallery"]
+
+INTERVALS = "Bars: 95 % Student interval over seeds. Hollow points: fewer seeds than planned so far."
+
+
+def panels_of(drawn: Drawn) -> Panels:
+    """Lay out what a figure shows, with the paper's values and everything that must be known to read it."""
+    figure = drawn.figure
+    marks = [Mark(value.panel, value.x, value.value, f"{value.value:.0%} [{value.tag}]") for value in figure.values]
+    trained = f"{drawn.done:,} of {drawn.planned:,} runs have run." if drawn.planned else "Nothing is trained here."
+    notes = [drawn.size.note, trained + " " + INTERVALS] if drawn.planned else [trained]
+    return Panels(
+        f"{figure.title} ({drawn.size.name})", list(drawn.rows), figure.axis.title, figure.axis.scale, figure.y_title,
+        figure.y_scale, marks, notes,
+    )  # fmt: skip
+
+
+def judged(drawn: Sequence[Drawn]) -> list[Judged]:
+    """Judge the paper's claims by what these figures show."""
+    return judge({each.figure.name: Table.of(each.rows) for each in drawn})
+
+
+def write_figures(folder: Path, drawn: Sequence[Drawn]) -> list[Path]:
+    """Write each figure's picture and its numbers: fig1.svg and fig1.csv; return their paths."""
+    written = []
+    for each in drawn:
+        for suffix, content in (("svg", panels_svg(panels_of(each))), ("csv", panels_csv(each.rows).encode())):
+            path = folder / f"{each.figure.name}.{suffix}"
+            replace_file(path, content)
+            written.append(path)
+    return written
+
+
+def write_gallery(folder: Path, drawn: Sequence[Drawn], *, pictures: str = ".") -> list[Path]:
+    """Write figures, claims.csv, the page index.html, and the same as gallery.md; return their paths.
+
+    Args:
+        folder: made if need be.
+        drawn: the figures, in order.
+        pictures: how gallery.md names the folder of the pictures.
+    """
+    entries, claims = [_entry(each) for each in drawn], judged(drawn)
+    machines = list({str(machine): machine for each in drawn for machine in each.machines}.values())
+    page = gallery_page(
+        entries, [_claim_row(row) for row in claims], settings=_settings(drawn),
+        machine={f"machine {number}": _machine(machine) for number, machine in enumerate(machines, start=1)},
+    )  # fmt: skip
+    text = gallery_markdown(entries, [_claim_row(row) for row in claims], pictures=pictures)
+    contents = {"claims.csv": claims_csv(claims), "index.html": page.html(), "gallery.md": text}
+    for name, content in contents.items():
+        replace_file(folder / name, content.encode())
+    return [*write_figures(folder, drawn), *(folder / name for name in contents)]
+
+
+def claims_csv(claims: Sequence[Judged]) -> str:
+    """Write a line a claim and way to train, unrounded."""
+    from murk.show.blocks import csv_text
+
+    columns = ("figure", "claim", "tag", "series", "verdict", "tested", "value", "low", "high", "n_seeds")
+    return csv_text(columns, [
+        [row.claim.figure, row.claim.says, row.claim.tag, row.series, row.verdict, row.claim.tested,
+         *((row.estimate.value, row.estimate.low, row.estimate.high) if row.estimate else (None, None, None)),
+         row.n_seeds]
+        for row in claims
+    ])  # fmt: skip
+
+
+def _entry(drawn: Drawn) -> GalleryEntry:
+    seeds = sorted({row["n_seeds"] for row in drawn.rows})
+    facts = {
+        "Runs": f"{drawn.done:,} of {drawn.planned:,}" if drawn.planned else "none needed",
+        "Seeds a point": "none" if not seeds else f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}",
+        "Computing": f"{drawn.seconds / 60:.0f} minutes, one run after another",
+        "Machine": "; ".join(_machine(machine) for machine in drawn.machines) or "any",
+        "Command": f"murk reproduce {drawn.figure.name} --size {drawn.size.name}",
+    }
+    figure = drawn.figure
+    return GalleryEntry(figure.name, figure.title, figure.shown, figure.claim, panels_of(drawn), facts)
+
+
+def _claim_row(judged: Judged) -> ClaimRow:
+    claim = judged.claim
+    return ClaimRow(claim.says, claim.tag, judged.series, judged.verdict, f"{claim.figure}: {claim.tested}",
+                    judged.estimate, f"{judged.n_seeds} seeds")  # fmt: skip
+
+
+def _settings(drawn: Sequence[Drawn]) -> dict[str, str]:
+    return {
+        "Study": CITATION,
+        "Size": "; ".join(dict.fromkeys(each.size.note for each in drawn)),
+        "Paper's protocol": "pairs (one vote a visit) with cross-entropy, AdaDelta, batches of 128, the last epoch; "
+        "its rate chosen for each noise level by held-out noisy votes",
+        "Evidence": "murk's training with its defaults, the epoch chosen by held-out noisy votes; exact dilution knows "
+        "that one vote is right, independent votes only the noise rate",
+        "Clean test labels": "measure accuracies, and choose nothing",
+    }  # fmt: skip
+
+
+def _machine(machine: Mapping[str, object]) -> str:
+    """Name a kind of machine in a line."""
+    where = machine.get("accelerator") or f"{machine['cores']} cores of {machine['processor']}"
+    return f"{where}, {machine['threads']} thread(s) a run, {machine['precision']}"
