@@ -1,6 +1,7 @@
 """Plan, train and check classifiers on labels that are mostly wrong."""
 
 from murk.data import Dataset, Examples, load
+from murk.lab import Study
 from murk.learn import Fit, fit
 from murk.measure import Estimate, accuracy_from_votes, effective_clean_labels
 from murk.noise import Annotators, Channel, Dilution, Votes, dilute
@@ -15,6 +16,7 @@ __all__ = [
     "Estimate",
     "Examples",
     "Fit",
+    "Study",
     "Votes",
     "accuracy_from_votes",
     "dilute",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from murk.lab import mean_over_runs
@@ -73,6 +73,11 @@ def accuracies(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome
     return rows
 
 
+def nothing_first(size: Size) -> Iterable[Cell]:
+    """Ask for no runs before those of the figure itself."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure of the paper as murk reproduces it.
@@ -98,7 +103,7 @@ class Figure:
     axis: Axis
     cells: Callable[[Size, Sequence[Sequence[Outcome]]], Iterable[Cell]]
     values: tuple[PaperValue, ...] = ()
-    needs: Callable[[Size], Iterable[Cell]] = field(default=lambda size: ())
+    needs: Callable[[Size], Iterable[Cell]] = nothing_first
     rows: Callable[[Sequence[Cell], Mapping[tuple[int, int], Outcome]], list[Row]] = accuracies
     y_title: str = "Test accuracy"
     y_scale: Literal["share", "log", "amount"] = "share"
