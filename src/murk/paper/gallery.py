@@ -13,7 +13,7 @@ from murk.show import ClaimRow, GalleryEntry, Mark, Panels, gallery_markdown, ga
 
 __all__ = ["claims_csv", "judged", "panels_of", "write_figures", "write_gallery"]
 
-INTERVALS = "Bars: 95 % Student interval over seeds. Hollow points: fewer seeds than planned so far."
+INTERVALS = "Bars: 95 % Student interval over seeds."
 
 
 def panels_of(drawn: Drawn) -> Panels:

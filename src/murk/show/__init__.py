@@ -4,19 +4,26 @@ from murk.show.accuracy_by_alpha import chart_accuracy_by_alpha, draw_accuracy_b
 from murk.show.blocks import Block, Column, Download, Facts, Figure, Picture, Prose, Table
 from murk.show.contact_sheet import draw_contact_sheet, write_contact_sheet
 from murk.show.demo import DemoResult, demo_page, write_demo
+from murk.show.gallery import ClaimRow, GalleryEntry, gallery_markdown, gallery_page
 from murk.show.page import Page
-from murk.show.palette import OKABE_ITO, SERIES, Series, series_of
+from murk.show.palette import OKABE_ITO, SERIES, STUDY_SERIES, Series, series_of
+from murk.show.panels import Mark, Panels, draw_panels, panels_csv, panels_png, panels_svg
 
 __all__ = [
     "OKABE_ITO",
     "SERIES",
+    "STUDY_SERIES",
     "Block",
+    "ClaimRow",
     "Column",
     "DemoResult",
     "Download",
     "Facts",
     "Figure",
+    "GalleryEntry",
+    "Mark",
     "Page",
+    "Panels",
     "Picture",
     "Prose",
     "Series",
@@ -25,6 +32,12 @@ __all__ = [
     "demo_page",
     "draw_accuracy_by_alpha",
     "draw_contact_sheet",
+    "draw_panels",
+    "gallery_markdown",
+    "gallery_page",
+    "panels_csv",
+    "panels_png",
+    "panels_svg",
     "series_of",
     "write_contact_sheet",
     "write_demo",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from murk.errors import InputError
-from murk.show.palette import SERIES, series_of
+from murk.show.palette import in_legend_order, series_of
 
 if TYPE_CHECKING:
     import altair
@@ -129,11 +129,10 @@ def _hover(rows: Sequence[Row]) -> list[altair.Tooltip]:
 
 
 def _methods(rows: Sequence[Row]) -> list[str]:
-    """List the methods that occur: the known ones in the legend's order, then others as they come."""
-    found = list(dict.fromkeys(row["method"] for row in rows))
-    if not found:
+    """List the methods that occur, in the legend's order."""
+    if not rows:
         raise InputError("there are no rows to draw; give at least one")
-    return [method for method in SERIES if method in found] + [method for method in found if method not in SERIES]
+    return in_legend_order(row["method"] for row in rows)
 
 
 def _apart(alpha: float, place: int, count: int) -> float:

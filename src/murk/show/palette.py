@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["OKABE_ITO", "SERIES", "Series", "series_of"]
+__all__ = ["OKABE_ITO", "SERIES", "STUDY_SERIES", "Series", "in_legend_order", "series_of"]
 
 OKABE_ITO = {
     "blue": "#0072B2",
@@ -44,7 +45,17 @@ SERIES = {
     "evidence-independent": Series("Evidence, independent votes", OKABE_ITO["green"], "s", "square"),
     "plain": Series("Ordinary training", OKABE_ITO["vermillion"], "^", "triangle-up"),
 }
-"""The ways to train, in the order in which a legend lists them."""
+"""The ways to train that the demo compares, in the order in which a legend lists them."""
+
+STUDY_SERIES = {
+    "paper": Series("The paper's training", OKABE_ITO["vermillion"], "v", "triangle-down"),
+    "h-alpha": Series("The paper's, on H_alpha", OKABE_ITO["purple"], "P", "cross"),
+    "drawn": Series("Votes drawn", OKABE_ITO["blue"], "o", "circle"),
+    "probability": Series("Their probability", OKABE_ITO["grey"], "D", "diamond", (5, 4)),
+}
+"""What the paper's figures show beside them; the paper's training has the colour of ordinary training, which it is."""
+
+LOOKS = {**STUDY_SERIES, **SERIES}
 
 
 def series_of(method: str) -> Series:
@@ -54,4 +65,15 @@ def series_of(method: str) -> Series:
         >>> series_of("evidence").colour
         '#0072B2'
     """
-    return SERIES.get(method, Series(method, OKABE_ITO["grey"], "o", "circle"))
+    return LOOKS.get(method, Series(method, OKABE_ITO["grey"], "o", "circle"))
+
+
+def in_legend_order(methods: Iterable[str]) -> list[str]:
+    """List each method once: the known ones in the legend's order, then others as they come.
+
+    Example:
+        >>> in_legend_order(["mine", "evidence", "paper", "evidence"])
+        ['paper', 'evidence', 'mine']
+    """
+    found = list(dict.fromkeys(methods))
+    return [method for method in LOOKS if method in found] + [method for method in found if method not in LOOKS]
