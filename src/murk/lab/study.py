@@ -6,7 +6,7 @@ import itertools
 import time
 import tomllib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -219,6 +219,8 @@ class _Drive:
         finally:
             for run in self._store.runs(states=("running",)):
                 self._store.release(run.id)
+            with suppress(OSError):  # missing, or with the checkpoints of runs that were cut off
+                checkpoint_of(self._store, "any").parent.rmdir()
         return progress
 
     def _keep(self, job: Ended) -> None:

@@ -8,7 +8,8 @@ A row is judged by the 95 % Student interval of a difference over seeds, paired 
     between a, b   it lies inside (a, b)        it lies outside of [a, b]      otherwise
 
 Where a claim has several parts, all must hold, and one that does not is enough against it. Networks that have not
-learned agree about nothing: where a rule asks for accuracies alike, all must be above 30 % (guessing is 10 %).
+learned agree about nothing: where a rule asks for accuracies alike, all must be above 30 % (guessing is 10 %). With
+fewer than two seeds, or at a size that leaves the comparison out, a claim is "not run".
 
 A statement that is false, at its edge, is said to hold in at most 2.5 % of studies, each row by itself and not all of
 them together. The interval is over what a seed draws (images, votes, weights, order), with one set of test images.
@@ -35,7 +36,7 @@ from murk.paper.ways import EXACT, PAPER, WAYS
 
 __all__ = ["CLAIMS", "Claim", "Judged", "Table", "judge"]
 
-Verdict = Literal["holds", "does not", "undecided", "nothing learned", "not run at this size"]
+Verdict = Literal["holds", "does not", "undecided", "nothing learned", "not run"]
 LEARNED = 0.3
 BySeed = Mapping[int, float]
 
@@ -142,7 +143,7 @@ def _judge(claim: Claim, series: str, table: Table) -> Judged:
     contrasts = claim.contrasts(table, series)
     common = [len(values.keys() & others.keys()) for values, others in contrasts]
     if not contrasts or min(common) < 2:
-        return Judged(claim, series, "not run at this size", None, min(common, default=0))
+        return Judged(claim, series, "not run", None, min(common, default=0))
     if claim.asks_for_likeness and min(_mean(part) for pair in contrasts for part in pair) <= LEARNED:
         return Judged(claim, series, "nothing learned", None, min(common))
     found = [mean_difference(values, others, resolution=table.resolution) for values, others in contrasts]
