@@ -2,6 +2,7 @@
 
 from murk.lab.compute import Computed, compute_run
 from murk.lab.demo import DemoProgress, DemoRow, DemoRun, run_demo
+from murk.lab.driver import StudyProgress, run_study
 from murk.lab.executors import Executor, Here, Processes, RayCluster
 from murk.lab.mixed import Mixture, mixture
 from murk.lab.repeats import mean_difference, mean_over_runs
@@ -10,7 +11,7 @@ from murk.lab.result import SCHEMA_VERSION, Predictions, Result, read_result, wr
 from murk.lab.run import Run, RunSettings, run_training
 from murk.lab.setting import Setting, read_settings
 from murk.lab.store import STATES, Store, StoredRun, StudySummary
-from murk.lab.study import Study, StudyProgress, run_study
+from murk.lab.study import Study
 from murk.lab.vote_table import VoteTable, read_votes, write_votes
 
 __all__ = [

@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import time
 import tomllib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from murk.errors import DataError, InputError, refuse
-from murk.lab.compute import Computed, compute_run
-from murk.lab.executors import Ended, Executor, Here, Job
+from murk.lab.driver import StudyProgress, run_study
+from murk.lab.executors import Executor
 from murk.lab.resolve import resolve, run_id
 from murk.lab.setting import Setting, read_settings
 from murk.lab.store import Store
-from murk.lab.stored import StoredRun, is_name
+from murk.lab.stored import is_name
 
-__all__ = ["Study", "StudyProgress", "run_study", "seconds_left"]
+__all__ = ["Study"]
 
 PARTS = ("name", "base", "grid", "runs")
-
-
-@dataclass(frozen=True)
-class StudyProgress:
-    """How far a study is.
-
-    Attributes:
-        done: runs with an outcome.
-        failed: runs that ended with an error.
-        total: runs in all.
-        seconds: since this call began.
-        seconds_left: estimate of the time to go, None until a run has ended.
-        ended: the run that has just ended, or None.
-    """
-
-    done: int
-    failed: int
-    total: int
-    seconds: float
-    seconds_left: float | None
-    ended: StoredRun | None = None
 
 
 @dataclass(frozen=True)
@@ -152,111 +129,3 @@ class Study:
         """Put the study into a store and run what is not done yet; arguments as `run_study`."""
         store.add_study(self.name, self.resolved(device=device))
         return run_study(store, self.name, executor=executor, minutes=minutes, on_progress=on_progress)
-
-
-def run_study(
-    store: Store,
-    name: str,
-    *,
-    executor: Executor | None = None,
-    minutes: float | None = None,
-    on_progress: Callable[[StudyProgress], None] | None = None,
-) -> StudyProgress:
-    """Run what a stored study has waiting; resume is the same call.
-
-    A run is done when its outcome is in the store, and is never run again. Killed at any moment, a driver or a worker
-    loses at most what its trainings have done since their last checkpoint.
-
-    Args:
-        store: the file, of which this process becomes the one driver.
-        name: of a study in it.
-        executor: how runs are computed; one after another in this process unless said.
-        minutes: no run is begun after this time, > 0.
-        on_progress: called with a `StudyProgress` at the start and whenever a run ends.
-
-    Raises:
-        InputError: no such study, or another process is driving this store.
-        DataError: the store cannot be written; what is done is kept.
-        KeyboardInterrupt: on Ctrl-C; runs cut off wait again, with their checkpoints.
-    """
-    if minutes is not None and not minutes > 0:
-        raise InputError(f"minutes is a number > 0, but {minutes!r} came")
-    with store.driving():
-        return _Drive(store, name, minutes, on_progress or (lambda progress: None)).through(executor or Here())
-
-
-def seconds_left(runs: Sequence[StoredRun]) -> float | None:
-    """Estimate from outside when the driver of a study will be through, at the pace of the runs that are done.
-
-    Args:
-        runs: all of the study.
-
-    Returns:
-        Seconds, or None where nothing is running or nothing is done yet.
-    """
-    taken = [run.seconds for run in runs if run.state == "done" and run.seconds is not None]
-    running, waiting = (sum(run.state == state for run in runs) for state in ("running", "waiting"))
-    return sum(taken) / len(taken) * (waiting + running) / running if taken and running else None
-
-
-class _Drive:
-    """One pass through what a study has waiting."""
-
-    def __init__(self, store: Store, name: str, minutes: float | None, report: Callable[[StudyProgress], None]) -> None:
-        self._store, self._name, self._report = store, name, report
-        self._started = time.monotonic()
-        self._until = None if minutes is None else self._started + 60 * minutes
-        self._here = 0
-
-    def through(self, executor: Executor) -> StudyProgress:
-        progress = self._tell(None)
-        ends = executor.run(_compute, self._jobs(), on_start=self._store.start)
-        try:
-            with closing(cast("Generator[Ended]", ends)):  # workers stop before their runs wait again
-                for job in ends:
-                    self._keep(job)
-                    progress = self._tell(job.key)
-        finally:
-            for run in self._store.runs(states=("running",)):
-                self._store.release(run.id)
-            with suppress(OSError):  # missing, or with the checkpoints of runs that were cut off
-                checkpoint_of(self._store, "any").parent.rmdir()
-        return progress
-
-    def _keep(self, job: Ended) -> None:
-        error = job.error
-        if error is None:
-            try:
-                self._store.finish(job.key, job.value.outcome, job.value.metrics)
-            except InputError as fault:  # what cannot be kept, such as an infinite loss, is that run's failure alone
-                error = f"InputError: {fault}"
-        if error is not None:
-            self._store.fail(job.key, error)
-        checkpoint_of(self._store, job.key).unlink(missing_ok=True)
-        self._here += 1
-
-    def _jobs(self) -> Iterator[Job]:
-        for run in self._store.runs(self._name, states=("waiting",)):
-            if self._until is not None and time.monotonic() >= self._until:
-                return
-            yield Job(run.id, (run.settings, str(checkpoint_of(self._store, run.id))))
-
-    def _tell(self, key: str | None) -> StudyProgress:
-        counts, seconds = self._store.counts(self._name), time.monotonic() - self._started
-        left = counts["waiting"] + counts["running"]
-        progress = StudyProgress(
-            counts["done"], counts["failed"], sum(counts.values()), seconds,
-            seconds / self._here * left if self._here else None, None if key is None else self._store.run(key),
-        )  # fmt: skip
-        self._report(progress)
-        return progress
-
-
-def checkpoint_of(store: Store, key: str) -> Path:
-    """Name the file in which a run that takes long keeps its training."""
-    return store.path.with_name(f"{store.path.name}.checkpoints") / f"{key}.safetensors"
-
-
-def _compute(argument: tuple[Mapping[str, Any], str]) -> Computed:
-    resolved, checkpoint = argument
-    return compute_run(resolved, checkpoint=Path(checkpoint))

@@ -11,7 +11,7 @@ from murk.paper.reproduce import Drawn
 from murk.paper.values import CITATION
 from murk.show import ClaimRow, GalleryEntry, Mark, Panels, gallery_markdown, gallery_page, panels_csv, panels_svg
 
-__all__ = ["claims_csv", "judged", "panels_of", "write_figures", "write_gallery"]
+__all__ = ["claims_csv", "gallery_text", "judged", "panels_of", "write_figures", "write_gallery"]
 
 INTERVALS = "Bars: 95 % Student interval over seeds."
 
@@ -58,11 +58,17 @@ def write_gallery(folder: Path, drawn: Sequence[Drawn], *, pictures: str = ".") 
         entries, [_claim_row(row) for row in claims], settings=_settings(drawn),
         machine={f"machine {number}": _machine(machine) for number, machine in enumerate(machines, start=1)},
     )  # fmt: skip
-    text = gallery_markdown(entries, [_claim_row(row) for row in claims], pictures=pictures)
+    text = gallery_text(drawn, pictures=pictures)
     contents = {"claims.csv": claims_csv(claims), "index.html": page.html(), "gallery.md": text}
     for name, content in contents.items():
         replace_file(folder / name, content.encode())
     return [*write_figures(folder, drawn), *(folder / name for name in contents)]
+
+
+def gallery_text(drawn: Sequence[Drawn], *, pictures: str) -> str:
+    """Write the gallery as Markdown; arguments as `write_gallery`."""
+    claims = [_claim_row(row) for row in judged(drawn)]
+    return gallery_markdown([_entry(each) for each in drawn], claims, pictures=pictures)
 
 
 def claims_csv(claims: Sequence[Judged]) -> str:

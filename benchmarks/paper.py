@@ -1,0 +1,65 @@
+"""The paper's study at size small: what has run so far, and the page and pictures that it makes.
+
+python benchmarks/paper.py            draws docs/paper.md and docs/pictures/paper/ from results/paper_small.json
+python benchmarks/paper.py STORE ...  first adds to that file what these stores have run
+
+The runs themselves: MURK_DATA=FOLDER murk reproduce all --size small, some six hours on two cores, in as many parts as
+one likes. results/paper_small.json is what `murk study import` takes, so that anyone can go on from it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from murk.lab import Store
+from murk.lab.study_results import ReportedRun, StudyResults, take_over
+from murk.paper import FIGURES, Drawn, draw_figure, plan_figures, size_named
+from murk.paper.gallery import claims_csv, gallery_text, judged, write_figures
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "paper_small.json"
+PICTURES, PAGE = ROOT / "docs" / "pictures" / "paper", ROOT / "docs" / "paper.md"
+STUDY, SIZE = "paper/small", size_named("small")
+NOT_HERE = ("fig3",)  # wants ImageNet and a GPU
+
+
+def main(stores: list[str]) -> None:
+    for store in stores:
+        collect(Path(store))
+    drawn = what_is_shown()
+    for path in write_figures(PICTURES, drawn):
+        print(path.relative_to(ROOT))
+    (PICTURES / "claims.csv").write_text(claims_csv(judged(drawn)), encoding="utf-8")
+    PAGE.write_text(page(drawn), encoding="utf-8")
+
+
+def collect(path: Path) -> None:
+    """Add a store's done runs to the file; what is in it stays as it is."""
+    with Store(path, read_only=True) as store:
+        done = {run.id: ReportedRun(**vars(run)) for run in store.runs(states=("done",))}
+    before = {run.id: run for run in StudyResults.read(RESULTS).runs} if RESULTS.exists() else {}
+    lines = [json.dumps(asdict(run), sort_keys=True) for _, run in sorted((done | before).items())]
+    head = json.dumps({"study": STUDY, "schema": 1})[:-1]
+    RESULTS.write_text(f'{head}, "runs": [\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8")
+    print(f"{path}: {len(done)} runs, {len(lines)} in all")
+
+
+def what_is_shown() -> list[Drawn]:
+    """Read every figure from the file of results."""
+    figures = [figure for name, figure in FIGURES.items() if name not in NOT_HERE]
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "small.sqlite") as store:
+        take_over(store, StudyResults.read(RESULTS))
+        return [draw_figure(planned, SIZE, store) for planned in plan_figures(figures, SIZE, store, device="cpu")]
+
+
+def page(drawn: list[Drawn]) -> str:
+    """Write docs/paper.md."""
+    return gallery_text(drawn, pictures=PICTURES.relative_to(PAGE.parent).as_posix())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
