@@ -52,5 +52,5 @@ def test_a_test_set_without_truth_gives_no_accuracy_and_says_why():
         murk.Dataset(DIGITS.train, unknown, "digits"), mixture(DIGITS.train, NOISE, seed=0),
         settings=RunSettings(model="perceptron", epochs=1), described={},
     )  # fmt: skip
-    assert run.result.estimates == {"accuracy": None, "accuracy_from_votes": None}
+    assert run.result.estimates == {"accuracy": None, "accuracy_last": None, "accuracy_from_votes": None}
     assert "not all known" in run.result.remarks["accuracy"]

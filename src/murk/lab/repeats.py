@@ -66,8 +66,8 @@ def mean_difference(
         InputError: fewer than two seeds in common, or a level out of range.
 
     Example:
-        >>> print(mean_difference({0: 0.9, 1: 0.92}, {0: 0.8, 1: 0.82}))
-        0.100 (0.100 to 0.100, 95 %)
+        >>> print(mean_difference({0: 0.90, 1: 0.92, 2: 0.94}, {0: 0.80, 1: 0.81, 2: 0.86}))
+        0.097 (0.059 to 0.135, 95 %)
 
     Source: Student 1908.
     """
