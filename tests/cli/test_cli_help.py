@@ -11,7 +11,20 @@ import typer
 from murk.cli import app
 from murk.cli.app import main
 
-SMALLER = {"murk demo": "--alphas 0,1 --seeds 2 --epochs 1 --processes 1"}
+SMALLER = {
+    "murk demo": "--alphas 0,1 --seeds 2 --epochs 1 --processes 1",
+    "murk reproduce": "--size smoke --jobs 1 --minutes 0.0000001",
+    "murk study run": "--jobs 1", "murk study resume": "--jobs 1",
+}  # fmt: skip
+STUDY = """
+name = "noise"
+[base]
+model = "mlp1"
+train_size = 200
+passes = 2000
+[grid]
+alpha = [0, 5]
+"""
 
 
 def leaves(command, words):
@@ -33,6 +46,8 @@ def example_of(name):
 def test_the_commands_are_those_that_the_documents_name():
     assert set(COMMANDS) == {
         "murk demo", "murk data list", "murk data fetch", "murk data show", "murk dilute", "murk train",
+        "murk study run", "murk study resume", "murk study status", "murk study results", "murk study import",
+        "murk reproduce",
     }  # fmt: skip
 
 
@@ -44,8 +59,18 @@ def test_help_shows_an_example_of_the_command_itself(murk, name):
     assert " ".join(f"Example: {example_of(name)}".split()) in " ".join(outcome.stdout.split())
 
 
+@pytest.fixture
+def a_study(murk, tmp_path):
+    """The file and the store that the examples of `murk study` are about."""
+    (tmp_path / "study.toml").write_text(STUDY)
+    assert murk("study run study.toml").exit_code == 0
+    (tmp_path / "study.json").write_text(murk("study results --json").stdout)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_examples_run(murk, name):
+def test_examples_run(murk, name, request):
+    if name.startswith("murk study"):
+        request.getfixturevalue("a_study")
     program, *words = shlex.split(f"{example_of(name)} {SMALLER.get(name, '')}")
     outcome = murk("", *words)
     assert program == "murk" and outcome.exit_code == 0, outcome.stderr

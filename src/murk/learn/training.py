@@ -353,3 +353,5 @@ def _interruption() -> Iterator[threading.Event]:
         yield flag
     finally:
         signal.signal(signal.SIGINT, before)
+    if flag.is_set():  # it came after the last step had looked
+        raise KeyboardInterrupt
