@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from murk.errors import InputError
+from murk.lab import Store, Study
 from murk.lab.executors import Ended, Here, Job, Processes, RayCluster
 
 PATIENCE = 120.0
@@ -120,6 +121,18 @@ def test_every_job_ends_once_and_one_that_fails_does_not_stop_the_others(executo
         "2": Ended("2", error="SystemExit: enough"), "3": Ended("3", 4), "4": Ended("4", 0),
     }  # fmt: skip
     assert started == ["0", "1", "2", "3", "4"]
+
+
+def test_a_study_ends_with_the_numbers_it_has_in_this_process(workers, tmp_path):
+    """Some of its runs alone and some trained together."""
+    base = {"data": "digits", "model": "mlp1", "width": 16, "batch_size": 32, "train_size": 200, "passes": 1000}
+    study = Study.of("s", base=base, grid={"precision": ["float32", "bfloat16"], "alpha": [0, 1, 2, 3]})
+    found = []
+    for number, executor in enumerate((workers, Here())):
+        with Store(tmp_path / f"{number}.sqlite") as store:
+            assert study.run(store, executor=executor).done == 8
+            found.append({run.id: (run.outcome["estimates"], store.metrics(run.id)) for run in store.runs("s")})
+    assert found[0] == found[1]
 
 
 def test_no_jobs_end_at_once(executor):

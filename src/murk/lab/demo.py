@@ -18,6 +18,7 @@ import torch
 from murk.data import Dataset, load
 from murk.errors import refuse
 from murk.lab.repeats import mean_over_runs
+from murk.lab.threads import one_thread
 from murk.learn import fit
 from murk.measure import Estimate, effective_clean_labels, exact_binomial, information_log_score
 from murk.noise import Dilution, NoiseModel, Votes
@@ -254,12 +255,8 @@ Task = tuple[str, int, int, int, str]
 def _run_all(tasks: list[Task], processes: int) -> Iterator[DemoRun]:
     """Run the tasks, here or in processes of their own, each with one thread, and give results as they come."""
     if processes == 1:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             yield from map(_run_task, tasks)
-        finally:
-            torch.set_num_threads(threads)
         return
     workers = min(processes, len(tasks))
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker)

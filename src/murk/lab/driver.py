@@ -17,6 +17,7 @@ from murk.lab.executors import Ended, Executor, Here, Job
 from murk.lab.resolve import SOURCES
 from murk.lab.store import Store
 from murk.lab.stored import StoredRun
+from murk.lab.threads import one_thread
 
 __all__ = ["StudyProgress", "checkpoint_of", "run_study", "seconds_left"]
 
@@ -175,7 +176,8 @@ def checkpoint_of(store: Store, key: str) -> Path:
 def _compute(argument: tuple[list[Mapping[str, Any]], str]) -> list[Computed | str]:
     """Compute the runs of a job: one with its checkpoint, or several together."""
     settings, checkpoint = argument
-    if len(settings) == 1:
-        return [compute_run(settings[0], checkpoint=Path(checkpoint))]
-    ends = compute_batch(settings)
+    with one_thread():
+        if len(settings) == 1:
+            return [compute_run(settings[0], checkpoint=Path(checkpoint))]
+        ends = compute_batch(settings)
     return [f"{type(end).__name__}: {end}" if isinstance(end, TrainingError) else end for end in ends]
