@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from murk.show import panels_csv
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -30,13 +33,26 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
 
 
-def test_the_numbers_of_the_readme_are_those_of_the_result_files() -> None:
-    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "benchmarks" / "readme_table.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.table() in (ROOT / "README.md").read_text(encoding="utf-8")
+    return module
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_result_files() -> None:
+    assert script("readme_table").table() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_the_paper_and_its_tables_are_those_of_the_result_file() -> None:
+    paper = script("paper")
+    drawn = paper.what_is_shown()
+    assert paper.page(drawn) == paper.PAGE.read_text(encoding="utf-8")
+    for each in drawn:
+        numbers = (paper.PICTURES / f"{each.figure.name}.csv").read_text(encoding="utf-8")
+        assert panels_csv(each.rows) == numbers
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
