@@ -38,6 +38,7 @@ def test_each_figure_is_one_file_whose_header_says_what_how_and_why(name):
     module = importlib.import_module(f"murk.paper.{name.replace('fig', 'figure')}")
     assert f"murk reproduce {name}" in module.__doc__
     assert "Shown:" in module.__doc__
+    assert "Time:" in module.__doc__
     assert "paper" in module.__doc__.lower()
 
 

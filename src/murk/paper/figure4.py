@@ -3,6 +3,7 @@
 Shown: how often a noisy label names the true class and each false one, by rank, at alpha = 20 and growing delta: votes
 drawn (points) beside the probabilities they are drawn from (lines).
 Command: murk reproduce fig4
+Time: a second, at any size.
 The paper's figure: an illustration of uniform and structured noise [recalled]; nothing is trained.
 """
 

@@ -3,6 +3,7 @@
 Shown: test accuracy against delta, the degree of structure, at alpha = 20 for Conv4, with false labels ordered by how
 often a network trained on clean labels confuses them with the truth, in reverse, and at random.
 Command: murk reproduce fig5
+Time: size small, about 54 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The paper's claim: accuracy like that of uniform noise until delta nears 1 [recalled] (a summary sees the fall begin
 near .6 [read]), about 50 % at delta 1; the orders differ little, the confusing one is slightly better.
 """

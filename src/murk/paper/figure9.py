@@ -2,6 +2,7 @@
 
 Shown: from the runs of figure 8, how many clean labels a given accuracy needs, against alpha.
 Command: murk reproduce fig9
+Time: that of figure 8, whose runs it shares.
 The paper's claim: the number grows about linearly with alpha, more steeply for higher accuracies.
 """
 

@@ -2,6 +2,7 @@
 
 Shown: the held-out loss of the last epoch against the rate, for an MLP and a ConvNet on MNIST at several alpha.
 Command: murk reproduce rates
+Time: size small, about 10 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The rate of a noise level is the one with the lowest held-out loss, summed over both networks; no clean label is read.
 The paper tuned its rates a noise level [recalled]; `murk.paper.ways.RATES` holds what these runs chose.
 """
