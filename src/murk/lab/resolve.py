@@ -14,7 +14,7 @@ from murk.lab.data_facts import data_facts
 from murk.lab.run import RunSettings, noise_sha256
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
-from murk.learn.device import settle_compute
+from murk.learn.device import dense_work, settle_compute
 from murk.learn.protocol import protocol_named
 from murk.learn.recipe import settle_recipe
 from murk.models import build
@@ -46,7 +46,6 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
     data, way = data_facts(setting.data), protocol_named(setting.protocol)
     size = _size(setting.train_size, data.train, "training")
     noise = noise_of(asdict(setting), data.num_classes)
-    compute = settle_compute(device, setting.precision)
     shape, options = data.example_shape, tuple(setting.model_options.items())
     network = _network_facts(setting.model, shape, data.num_classes, options)
     held_out = way.held_out if setting.held_out is None else setting.held_out
@@ -59,6 +58,8 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
         augment=augmentation_for(way.augment if setting.augment is None else setting.augment, shape),
         loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
     )  # fmt: skip
+    work = network.dense_work_of_one and network.dense_work_of_one * recipe.batch_size
+    compute = settle_compute(device, setting.precision, work=work)
     plain = {**asdict(setting), **asdict(recipe), **network.options}
     del plain["passes"]
     if setting.alpha == 0:
@@ -108,6 +109,7 @@ class _NetworkFacts:
     options: dict[str, Any]
     batch_norm: bool
     single_layer: bool
+    dense_work_of_one: int | None
 
 
 @lru_cache(maxsize=256)
@@ -119,7 +121,7 @@ def _network_facts(
     settled = () if network.settings is None else network.settings.options
     return _NetworkFacts(
         dict(settled), any(name.endswith("running_mean") for name in network.state_dict()),
-        sum(weight.dim() > 1 for weight in network.parameters()) == 1,
+        sum(weight.dim() > 1 for weight in network.parameters()) == 1, dense_work(network, 1),
     )  # fmt: skip
 
 

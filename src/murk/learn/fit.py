@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from murk.data import ArraySource, Examples, ImageSource, as_source, channel_moments
 from murk.errors import InputError, refuse
 from murk.learn.augment import Normalisation, augmentation_for
-from murk.learn.device import settle_compute
+from murk.learn.device import dense_work, settle_compute
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss, loss_named
 from murk.learn.protocol import protocol_named
@@ -81,7 +81,7 @@ def fit(
         weight_decay: the optimizer's decay, per unit of learning rate.
         augment: "auto" (grey images: affine; colour: crop and flip; features: none), "none", "affine", "crop-flip".
         device: "auto" or a torch device.
-        precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
+        precision: "auto" (bfloat16 products where the hardware has them and they pay), "bfloat16" or "float32".
         checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on.
         checkpoint_seconds: least time between two writes of it; it is also written on Ctrl-C and at the end.
         callbacks: each is called with a `Progress` every few steps and at the end of each epoch.
@@ -143,7 +143,7 @@ def training_of(
     known, groups = _known(known, len(source), num_classes), _groups(groups, images)
     _refuse_mismatch(source, votes, noise, images, num_classes)
     way = protocol_named(protocol)
-    objective, compute = loss_named(way.loss if loss is None else loss), settle_compute(device, precision)
+    objective = loss_named(way.loss if loss is None else loss)
     augment = augmentation_for(way.augment if augment is None else augment, source.example_shape)
     held_out = way.held_out if held_out is None else held_out
     training, held = held_out_examples(len(source), held_out, seed=seed, groups=groups)
@@ -154,6 +154,7 @@ def training_of(
         single_layer=sum(weight.requires_grad and weight.dim() > 1 for weight in network.parameters()) == 1,
         augment=augment, loss=objective.name, held_out=held_out, seed=seed,
     )  # fmt: skip
+    compute = settle_compute(device, precision, work=dense_work(network, recipe.batch_size))
     targets = objective.targets(votes, noise, known, device=compute.device)
     size = len(source) * int(np.prod(source.example_shape)) * (1 if source.is_images else 4)
     if isinstance(source, ArraySource) and compute.device.type != "cpu" and size <= RESIDENT_BYTES:

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from murk.errors import InputError, TrainingError, refuse
-from murk.learn.device import settle_compute
+from murk.learn.device import SMALL_WORK, dense_work, settle_compute
 from murk.learn.fit import fit_of, training_of
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss
@@ -25,7 +25,6 @@ from murk.noise import Evidence, NoiseModel, Votes
 
 __all__ = ["Replica", "can_replicate", "fit_replicas", "replicas_pay"]
 
-LARGEST_STEP = 8_000_000  # weights times examples a batch, up to which training together was faster
 FEWEST = 4  # replicas that this was measured with
 
 
@@ -178,13 +177,13 @@ def replicas_pay(network: nn.Module, *, replicas: int, batch_size: int, device: 
         >>> [replicas_pay(small, replicas=16, batch_size=size, device="cpu") for size in (32, 512)]
         [True, False]
     """
-    weights = list(network.parameters())
+    work = dense_work(network, batch_size)
     return (
         settle_compute(device).device.type == "cpu"
         and not can_replicate(network)
         and replicas >= FEWEST
-        and all(weight.dim() <= 2 for weight in weights)
-        and batch_size * sum(weight.numel() for weight in weights) <= LARGEST_STEP
+        and work is not None
+        and work <= SMALL_WORK
     )
 
 
