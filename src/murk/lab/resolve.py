@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
-from murk.errors import InputError
-from murk.lab.data_facts import data_facts
+from murk.errors import InputError, refuse
+from murk.lab.data_facts import DataFacts, data_facts
 from murk.lab.run import RunSettings, noise_sha256
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
 from murk.learn.device import dense_work, settle_compute
 from murk.learn.protocol import protocol_named
-from murk.learn.recipe import settle_recipe
+from murk.learn.recipe import epochs_of, settle_recipe
 from murk.models import build
-from murk.noise import Dilution, NoiseModel, Structured, noise_named, random_ranking
+from murk.noise import Dilution, Flat, NoiseModel, Structured, noise_named, random_ranking
 
 __all__ = ["RUN_VERSION", "SOURCES", "noise_of", "resolve", "run_id", "train_settings"]
 
@@ -44,16 +44,21 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
         DataError: the data cannot be found.
     """
     data, way = data_facts(setting.data), protocol_named(setting.protocol)
-    size = _size(setting.train_size, data.train, "training")
     noise = noise_of(asdict(setting), data.num_classes)
+    setting = canonical(setting, noise)
+    foreign = None if setting.source in SOURCES else data_facts(setting.source)
+    refuse(_faults(setting, noise, data, foreign))
+    size = data.train if setting.train_size is None else setting.train_size
     shape, options = data.example_shape, tuple(setting.model_options.items())
     network = _network_facts(setting.model, shape, data.num_classes, options)
     held_out = way.held_out if setting.held_out is None else setting.held_out
     shown = size * (1 if setting.source == "copies" else 1 + (setting.alpha or 0))
-    training = shown - round(held_out * shown)
+    training = shown - (max(round(held_out * shown), 1) if held_out else 0)
+    batch_size, epochs = way.batch_size if setting.batch_size is None else setting.batch_size, setting.epochs
+    if setting.passes is not None and training > 0:
+        epochs = epochs_of(setting.passes, num_examples=training, batch_size=batch_size)
     recipe = settle_recipe(
-        training, protocol=way, batch_size=setting.batch_size, learning_rate=setting.learning_rate,
-        epochs=setting.epochs if setting.passes is None else max(1, round(setting.passes / training)),
+        training, protocol=way, batch_size=batch_size, learning_rate=setting.learning_rate, epochs=epochs,
         weight_decay=setting.weight_decay, batch_norm=network.batch_norm, single_layer=network.single_layer,
         augment=augmentation_for(way.augment if setting.augment is None else setting.augment, shape),
         loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
@@ -62,15 +67,50 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
     compute = settle_compute(device, setting.precision, work=work)
     plain = {**asdict(setting), **asdict(recipe), **network.options}
     del plain["passes"]
-    if setting.alpha == 0:
-        plain["weigh_as"] = "given"  # one right vote is one right vote, however it is weighed
-    foreign = None if setting.source in SOURCES else data_facts(setting.source)
     return {
         **json.loads(json.dumps(plain)), "precision": compute.precision, "device": compute.device.type,
-        "train_size": size, "test_size": _size(setting.test_size, data.test, "test"),
+        "train_size": size, "test_size": data.test if setting.test_size is None else setting.test_size,
         "data_sha256": data.sha256, "noise_sha256": noise_sha256(noise),
         "source_sha256": None if foreign is None else foreign.sha256, "version": RUN_VERSION,
     }  # fmt: skip
+
+
+def canonical(setting: Setting, noise: NoiseModel) -> Setting:
+    """Say the same in one way, so that the same run has one name.
+
+    A uniform dilution is its alpha, however it was written; without structure there is no ranking; and where all labels
+    are right, neither the source of noisy images nor the weighing has anything to act on.
+    """
+    changes: dict[str, Any] = {}
+    if isinstance(noise, Dilution) and isinstance(noise.pattern, Flat):
+        changes = {"alpha": noise.alpha, "noise": None, "delta": None, "ranking": None}
+    elif setting.delta is not None:
+        changes = {"delta": float(setting.delta)}
+        if setting.ranking == "random":
+            changes["ranking"] = "random:0"
+    if isinstance(noise, Dilution) and noise.alpha == 0:
+        changes |= {"source": "copies", "weigh_as": "given"}
+    return replace(setting, **changes)
+
+
+def _faults(setting: Setting, noise: NoiseModel, data: DataFacts, foreign: DataFacts | None) -> list[str]:
+    """Say what of a setting does not go together."""
+    dilution, source, loss = isinstance(noise, Dilution), setting.source, setting.loss
+    uniform = isinstance(noise, Dilution) and isinstance(noise.pattern, Flat)
+    elsewhere = source not in ("copies", "same-set", "fresh")
+    return [
+        _size_fault(setting.train_size, data.train, "training"), _size_fault(setting.test_size, data.test, "test"),
+        "" if setting.seed < 2**63 else f"a seed is below 2^63, but {setting.seed} came",
+        "" if dilution or source == "copies" else f"noisy images from elsewhere ({source}) go with a dilution: alpha",
+        "" if uniform or not elsewhere else f"images of {source} have no true class, so their labels are uniform",
+        "" if setting.weigh_as == "given" or (dilution and source == "copies") else
+        "weigh_as independent is for votes of a dilution on the images themselves; others already are independent",
+        "" if loss != "h-alpha" or (dilution and source == "copies") else "the loss h-alpha is that of a dilution",
+        "" if source != "fresh" or setting.train_size != data.train else
+        f"train_size leaves no fresh image over: there are {data.train:,}",
+        "" if foreign is None or foreign.example_shape == data.example_shape else
+        f"images of {source} have the shape {foreign.example_shape}, those of {setting.data} {data.example_shape}",
+    ]  # fmt: skip
 
 
 def run_id(resolved: Mapping[str, Any]) -> str:
@@ -125,10 +165,10 @@ def _network_facts(
     )  # fmt: skip
 
 
-def _size(asked: int | None, there: int, what: str) -> int:
-    if asked is not None and asked > there:
-        raise InputError(f"there are {there:,} {what} images, but {asked:,} were asked for")
-    return there if asked is None else asked
+def _size_fault(asked: int | None, there: int, what: str) -> str:
+    if asked is None or asked <= there:
+        return ""
+    return f"there are {there:,} {what} images, but {asked:,} were asked for"
 
 
 def _ranking(ranking: Any, num_classes: int) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from murk.errors import refuse
 from murk.learn.protocol import Protocol
 
-__all__ = ["Recipe", "learning_rate_at", "settle_recipe"]
+__all__ = ["Recipe", "epochs_of", "learning_rate_at", "settle_recipe"]
 
 PASSES = 100_000
 EPOCHS = (10, 200)
@@ -92,6 +92,17 @@ def settle_recipe(
         augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
         optimizer=protocol.optimizer, schedule=protocol.schedule, averaging=protocol.averaging,
     )  # fmt: skip
+
+
+def epochs_of(passes: int, *, num_examples: int, batch_size: int) -> int:
+    """Give the epochs that show about so many examples; each leaves out what fills no batch.
+
+    Example:
+        >>> epochs_of(100_000, num_examples=900, batch_size=512)
+        195
+    """
+    batch_size = min(batch_size, num_examples)
+    return max(1, round(passes / (max(1, num_examples // batch_size) * batch_size)))
 
 
 def learning_rate_at(step: int, *, steps: int, highest: float, schedule: str = "cosine") -> float:

@@ -31,8 +31,8 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
         for alpha in size.alphas:
             for way in WAYS:
                 width = size.conv if model == "conv4" else {}
-                setting = {**size.digits, "model": model, **width, "alpha": alpha, **trained(way, alpha=alpha)}
-                yield Cell(panel, way, alpha, setting, size.seeds[0])
+                setting = {**size.digits, "model": model, **width, "alpha": alpha}
+                yield Cell(panel, way, alpha, trained(way, setting), size.seeds[0])
 
 
 FIGURE = Figure(

@@ -31,9 +31,10 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
     for alpha in size.alphas:
         for factor in FACTORS:
             for way in WAYS:
-                setting = {**size.digits, "model": "conv2", **size.conv, "alpha": alpha, **trained(way, alpha=alpha)}
+                setting = {**size.digits, "model": "conv2", **size.conv, "alpha": alpha}
                 rate = float(f"{factor * OWN[way]:.6g}")
-                yield Cell(f"α = {alpha}", way, factor, {**setting, "learning_rate": rate}, size.seeds[0])
+                rated = {**trained(way, setting), "learning_rate": rate}
+                yield Cell(f"α = {alpha}", way, factor, rated, size.seeds[0])
 
 
 FIGURE = Figure(

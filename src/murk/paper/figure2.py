@@ -29,8 +29,8 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
         for alpha in size.photograph_alphas:
             for way in WAYS:
                 width = size.resnet if model == "resnet18" else size.conv
-                setting = {**size.photographs, "model": model, **width, "alpha": alpha, **trained(way, alpha=alpha)}
-                yield Cell(panel, way, alpha, setting, size.seeds[1])
+                setting = {**size.photographs, "model": model, **width, "alpha": alpha}
+                yield Cell(panel, way, alpha, trained(way, setting), size.seeds[1])
 
 
 FIGURE = Figure(

@@ -30,8 +30,8 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
     """ResNet-18 at each noise level, trained in each way."""
     for alpha in ALPHAS if size.name == "full" else (0, 5):
         for way in WAYS:
-            base = FULL if size.name == "full" else SMOKE
-            yield Cell("Top-1", way, alpha, {**base, "alpha": alpha, **trained(way, alpha=alpha)}, 2)
+            setting = {**(FULL if size.name == "full" else SMOKE), "alpha": alpha}
+            yield Cell("Top-1", way, alpha, trained(way, setting), 2)
 
 
 def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:

@@ -28,7 +28,8 @@ ORDERS = ("Confusing first", "Reverse", "Random")
 
 def clean(size: Size) -> Iterator[Cell]:
     """The network trained on clean labels, whose confusions order the false labels."""
-    yield Cell("", EXACT, 0, {**size.digits, "model": "conv4", **size.conv, "alpha": 0, **trained(EXACT, alpha=0)}, 2)
+    setting = {**size.digits, "model": "conv4", **size.conv, "alpha": 0}
+    yield Cell("", EXACT, 0, trained(EXACT, setting), 2)
 
 
 def rankings(trained_clean: Sequence[Sequence[Outcome]]) -> dict[str, list[list[int]]]:
@@ -46,7 +47,7 @@ def cells(size: Size, needed: Sequence[Sequence[Outcome]]) -> Iterator[Cell]:
             for way in WAYS:
                 structure = {"delta": delta, "ranking": ranking} if delta else {}  # delta 0 has no order
                 setting = {**size.digits, "model": "conv4", **size.conv, "alpha": ALPHA, **structure}
-                yield Cell(order, way, delta, {**setting, **trained(way, alpha=ALPHA)}, size.seeds[0])
+                yield Cell(order, way, delta, trained(way, setting), size.seeds[0])
 
 
 FIGURE = Figure(

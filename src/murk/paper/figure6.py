@@ -15,7 +15,7 @@ from typing import Any
 
 from murk.paper.figure import Axis, Cell, Figure
 from murk.paper.sizes import Size
-from murk.paper.ways import EXACT, PAPER, trained
+from murk.paper.ways import WAYS_WITH_ONE_VOTE, trained
 
 __all__ = ["CONTROL", "FIGURE", "SOURCES"]
 
@@ -33,9 +33,8 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
                 noisy = {"alpha": 0, "passes": round(base["passes"] / (1 + alpha))}
             elif not alpha:
                 noisy = {"alpha": 0}
-            for way in (PAPER, EXACT):
-                ours = {key: value for key, value in trained(way, alpha=alpha).items() if key != "weigh_as"}
-                yield Cell(panel, way, alpha, {**base, **noisy, **ours}, size.seeds[1])
+            for way in WAYS_WITH_ONE_VOTE:
+                yield Cell(panel, way, alpha, trained(way, {**base, **noisy}), size.seeds[1])
 
 
 FIGURE = Figure(

@@ -14,7 +14,7 @@ from typing import Any
 
 from murk.paper.figure import Axis, Cell, Figure
 from murk.paper.sizes import Size
-from murk.paper.ways import EXACT, PAPER, trained
+from murk.paper.ways import WAYS_WITH_ONE_VOTE, trained
 
 __all__ = ["FIGURE", "SOURCES"]
 
@@ -24,14 +24,13 @@ SHARE = 4  # one clean image in so many of the size's: enough stay over for the 
 
 def cells(size: Size, _: Any) -> Iterator[Cell]:
     """Copies and fresh images at each noise level, each image with one label."""
-    clean = size.digits.get("train_size", 12_000) // SHARE
+    clean = size.digits["train_size"] // SHARE
     for source, panel in SOURCES.items():
         for alpha in size.alphas:
             base = {**size.digits, "train_size": clean, "model": "conv4", **size.conv, "alpha": alpha}
-            for way in (PAPER, EXACT):
-                ours = {key: value for key, value in trained(way, alpha=alpha).items() if key != "weigh_as"}
+            for way in WAYS_WITH_ONE_VOTE:
                 noisy = {"source": source} if alpha else {}
-                yield Cell(panel, way, alpha, {**base, **noisy, **ours}, size.seeds[0])
+                yield Cell(panel, way, alpha, trained(way, {**base, **noisy}), size.seeds[0])
 
 
 FIGURE = Figure(

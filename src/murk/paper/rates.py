@@ -1,10 +1,10 @@
 """AdaDelta's rate for the paper's protocol, chosen by held-out noisy votes.
 
-Shown: the held-out loss of the last epoch against the rate, for an MLP and a ConvNet on MNIST at several alpha.
+Shown: the held-out loss of the last epoch against the rate, for three networks on MNIST at several alpha.
 Command: murk reproduce rates
 Time: size small, about 10 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
-The rate of a noise level is the one with the lowest held-out loss, summed over both networks; no clean label is read.
-The paper tuned its rates a noise level [recalled]; `murk.paper.ways.RATES` holds what these runs chose.
+The rate of a network at a noise level is the one with the lowest held-out loss; no clean label is read. The paper tuned
+its rates for each noise level [recalled]; `murk.paper.ways.RATES` holds what these runs chose.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from murk.paper.ways import PAPER
 __all__ = ["FIGURE", "best_rates"]
 
 RATES = (0.1, 0.3, 1.0, 3.0)
-MODELS = ("mlp2", "conv4")
+MODELS = ("perceptron", "mlp2", "conv4")
 HELD_OUT = 0.1
 
 
 def cells(size: Size, _: Any) -> Iterator[Cell]:
-    """Each rate at each noise level, for both networks."""
+    """Each rate at each noise level, for each network."""
     for alpha in size.alphas:
         for model in MODELS:
             width = size.conv if model == "conv4" else {}
@@ -39,7 +39,7 @@ def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> 
     for number, cell in enumerate(cells):
         if (number, 0) in outcomes:
             loss = outcomes[number, 0]["facts"]["held_out_loss_last"]
-            held_out = round(HELD_OUT * int(cell.setting["train_size"]))
+            held_out = round(HELD_OUT * outcomes[number, 0]["facts"]["training_examples"])
             found.append({
                 "panel": cell.panel, "series": cell.series, "x": cell.x, "value": loss, "low": None, "high": None,
                 "n_seeds": 1, "planned": 1, "n_test": held_out, "seeds": {0: loss},
@@ -47,17 +47,17 @@ def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> 
     return found
 
 
-def best_rates(rows: Sequence[Row]) -> dict[int, float]:
-    """Choose the rate of each noise level, where all its runs are there."""
-    sums: dict[int, dict[float, list[float]]] = {}
+def best_rates(rows: Sequence[Row]) -> dict[str, dict[int, float]]:
+    """Choose the rate of each network and noise level where all its runs are there."""
+    losses: dict[tuple[str, int], dict[float, float]] = {}
     for row in rows:
-        alpha = int(row["panel"].rpartition("= ")[2])
-        sums.setdefault(alpha, {}).setdefault(row["x"], []).append(row["value"])
-    return {
-        alpha: min(losses, key=lambda rate: sum(losses[rate]))
-        for alpha, losses in sums.items()
-        if len(losses) == len(RATES) and all(len(found) == len(MODELS) for found in losses.values())
-    }
+        model, alpha = row["panel"].split(", α = ")
+        losses.setdefault((model, int(alpha)), {})[row["x"]] = row["value"]
+    chosen: dict[str, dict[int, float]] = {model: {} for model in MODELS}
+    for (model, alpha), found in losses.items():
+        if len(found) == len(RATES):
+            chosen[model][alpha] = min(found, key=lambda rate: found[rate])
+    return chosen
 
 
 FIGURE = Figure(

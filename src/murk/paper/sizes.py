@@ -60,7 +60,8 @@ SMALL = Size(
     "or 50,000 images, alpha up to 100, full width, and the many more images shown that training on pairs needs.",
 )  # fmt: skip
 FULL = Size(
-    "full", {"data": "mnist", "passes": 6_060_000}, {"data": "cifar10", "passes": 10_000_000}, "cifar100", {}, {},
+    "full", {"data": "mnist", "train_size": 60_000, "passes": 6_060_000}, {"data": "cifar10", "train_size": 50_000,
+    "passes": 10_000_000}, "cifar100", {}, {},
     (3, 3), (0, 10, 20, 50, 100), (0, 2, 5, 10), (1000, 2000, 5000, 10_000, 20_000, 60_000),
     (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0),
     "Size full: all images, full width; 6.06 million images of digits shown in each run (an epoch of the paper's pairs "
