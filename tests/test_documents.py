@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from murk.paper.rates import best_rates
+from murk.paper.ways import RATES
 from murk.show import panels_csv
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +55,14 @@ def test_the_page_of_the_paper_and_its_tables_are_those_of_the_result_file() -> 
     for each in drawn:
         numbers = (paper.PICTURES / f"{each.figure.name}.csv").read_text(encoding="utf-8")
         assert panels_csv(each.rows) == numbers
+
+
+def test_the_papers_rates_are_those_that_held_out_votes_chose() -> None:
+    rates = next(each for each in script("paper").what_is_shown() if each.figure.name == "rates")
+    chosen = best_rates(rates.rows)
+    for kind, model in (("perceptron", "perceptron"), ("mlp", "mlp2"), ("conv", "conv4")):
+        for alpha, rate in chosen[model].items():
+            assert RATES[kind][max(level for level in RATES[kind] if level <= alpha)] == rate
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -51,7 +51,7 @@ def test_when_the_minutes_are_over_what_is_there_is_drawn_and_the_rest_comes_lat
 def test_all_gives_every_figure_but_imagenet_with_claims_and_gallery(murk, paper):
     outcome = murk(SMOKE.format("all") + " --minutes 0.0000001")
     assert outcome.exit_code == 0, outcome.stderr
-    assert "fig3 is left out: it takes ImageNet and a GPU" in outcome.stderr
+    assert "fig3 is left out: it takes ImageNet, in MURK_DATA, and a GPU" in outcome.stderr
     names = {path.name for path in paper.iterdir()}
     figures = {f"{name}.{kind}" for name in FIGURES if name != "fig3" for kind in ("svg", "csv")}
     assert figures | {"index.html", "gallery.md", "claims.csv"} <= names and "fig3.svg" not in names

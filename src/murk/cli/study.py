@@ -61,9 +61,9 @@ def run(
     study = Study.read(file)
     fetch_sets(name for setting in study.settings for name in (setting.data, setting.source))
     runs = study.resolved(device=device)
-    with Store(store) as opened:
+    with Store(store) as opened, opened.driving():
         opened.add_study(study.name, runs)
-        _work_off(opened, study.name, executor, minutes=minutes, as_json=as_json)
+        _work_off(opened, study.name, executor, device=device, minutes=minutes, as_json=as_json)
 
 
 @study_app.command(epilog="Example: murk study resume --jobs 2")
@@ -72,6 +72,7 @@ def resume(
     store: StoreFile = STORE,
     jobs: Jobs = None,
     ray: Ray = None,
+    device: Device = "auto",
     minutes: Minutes = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run also what failed, once more.")] = False,
     as_json: AsJson = False,
@@ -84,7 +85,7 @@ def resume(
         if retry_failed:
             with opened.driving():
                 opened.retry_failed(name)
-        _work_off(opened, name, executor, minutes=minutes, as_json=as_json)
+        _work_off(opened, name, executor, device=device, minutes=minutes, as_json=as_json)
 
 
 @study_app.command(epilog="Example: murk study status")
@@ -151,13 +152,15 @@ def import_results(
                                  "not done yet": came.waiting, "store": store})  # fmt: skip
 
 
-def _work_off(store: Store, name: str, executor: Executor, *, minutes: float | None, as_json: bool) -> None:
+def _work_off(
+    store: Store, name: str, executor: Executor, *, device: str, minutes: float | None, as_json: bool
+) -> None:
     """Run what waits, tell how it ended, and leave with 1 if runs failed."""
     before, started = store.counts(name), time.monotonic()
     if before["waiting"] or before["running"]:
         kept = f"what is done is kept; to go on: {_command('resume', name, store.path)}"
         with kept_on_interrupt(store.path, kept), progress_bar(name) as advance:
-            run_study(store, name, executor=executor, minutes=minutes, on_progress=teller(advance))
+            run_study(store, name, executor=executor, device=device, minutes=minutes, on_progress=teller(advance))
     counts, failed = store.counts(name), store.runs(name, states=["failed"])
     if as_json:
         seconds = round(time.monotonic() - started, 3)

@@ -5,7 +5,7 @@ from murk.lab.demo import DemoProgress, DemoRow, DemoRun, run_demo
 from murk.lab.driver import StudyProgress, run_study
 from murk.lab.executors import Executor, Here, Processes, RayCluster
 from murk.lab.mixed import Mixture, mixture
-from murk.lab.repeats import mean_difference, mean_over_runs
+from murk.lab.repeats import mean_difference, mean_over_runs, student_mean
 from murk.lab.resolve import resolve, run_id
 from murk.lab.result import SCHEMA_VERSION, Predictions, Result, read_result, write_result
 from murk.lab.run import Run, RunSettings, run_training
@@ -49,6 +49,7 @@ __all__ = [
     "run_id",
     "run_study",
     "run_training",
+    "student_mean",
     "write_result",
     "write_votes",
 ]

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from murk.data import Dataset, Examples
-from murk.errors import DataError, TrainingError
+from murk.errors import DataError, InputError, TrainingError
 from murk.lab.data_facts import dataset_of, sha256_of
 from murk.lab.mixed import Mixture, mixture
 from murk.lab.resolve import SOURCES, noise_of, train_settings
@@ -37,11 +38,12 @@ class Computed:
     metrics: tuple[Metric, ...]
 
 
-def compute_run(resolved: Mapping[str, Any], *, checkpoint: Path | None = None) -> Computed:
+def compute_run(resolved: Mapping[str, Any], *, device: str = "auto", checkpoint: Path | None = None) -> Computed:
     """Train and measure one run.
 
     Args:
         resolved: as `murk.lab.resolve.resolve` gives it.
+        device: "auto" or a torch device, of the kind that the settings were resolved for.
         checkpoint: a file from which a training that was cut off goes on.
 
     Raises:
@@ -51,13 +53,13 @@ def compute_run(resolved: Mapping[str, Any], *, checkpoint: Path | None = None) 
     dataset, mixed = prepared(resolved)
     started = time.monotonic()
     run = run_training(
-        dataset, mixed, settings=train_settings(resolved), described={}, device=resolved["device"],
-        checkpoint=checkpoint,
+        dataset, mixed, settings=train_settings(resolved), described={}, device=_device(device, resolved),
+        checkpoint=checkpoint, last_checkpoint=False, data={},
     )  # fmt: skip
     return outcome_of(run, seconds=time.monotonic() - started)
 
 
-def compute_batch(batch: Sequence[Mapping[str, Any]]) -> list[Computed | TrainingError]:
+def compute_batch(batch: Sequence[Mapping[str, Any]], *, device: str = "auto") -> list[Computed | TrainingError]:
     """Train several runs together (see `murk.lab.batches`), and measure each; a training that stops stops no other.
 
     Raises:
@@ -68,7 +70,7 @@ def compute_batch(batch: Sequence[Mapping[str, Any]]) -> list[Computed | Trainin
     started = time.monotonic()
     found = run_together(
         made[0][0], [mixed for _, mixed in made], settings=[train_settings(resolved) for resolved in batch],
-        device=batch[0]["device"],
+        device=_device(device, batch[0]),
     )  # fmt: skip
     seconds = (time.monotonic() - started) / len(batch)
     return [run if isinstance(run, TrainingError) else outcome_of(run, seconds=seconds, together=len(batch))
@@ -118,6 +120,15 @@ def prepared(resolved: Mapping[str, Any]) -> tuple[Dataset, Mixture]:
         source = dataset_of(name).train
     mixed = mixture(dataset.train, noise, source=source, fresh=name == "fresh", seed=resolved["seed"])
     return dataset, mixed
+
+
+def _device(asked: str, resolved: Mapping[str, Any]) -> str:
+    """Choose the device asked for, or any of the kind that was planned for."""
+    if asked == "auto":
+        return str(resolved["device"])
+    if torch.device(asked).type != resolved["device"]:
+        raise InputError(f"this run was planned for a device of the kind {resolved['device']}, but {asked} came")
+    return asked
 
 
 def _refuse_other_data(name: str, sha256: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from murk.errors import InputError, TrainingError
+from murk.errors import DataError, InputError, TrainingError
 from murk.lab.batches import batches
 from murk.lab.compute import Computed, compute_batch, compute_run
 from murk.lab.data_facts import dataset_of
@@ -19,7 +19,9 @@ from murk.lab.store import Store
 from murk.lab.stored import StoredRun
 from murk.lab.threads import one_thread
 
-__all__ = ["StudyProgress", "checkpoint_of", "run_study", "seconds_left"]
+__all__ = ["StudyProgress", "checkpoint_of", "run_study", "seconds_left", "seconds_of"]
+
+STOPPING = "DataError: "
 
 
 @dataclass(frozen=True)
@@ -48,30 +50,35 @@ def run_study(
     name: str,
     *,
     executor: Executor | None = None,
+    device: str = "auto",
     minutes: float | None = None,
     on_progress: Callable[[StudyProgress], None] | None = None,
 ) -> StudyProgress:
     """Run what a stored study has waiting; resume is the same call.
 
     A run is done when its outcome is in the store, and is never run again. Killed at any moment, a driver or a worker
-    loses at most what its trainings have done since their last checkpoint.
+    loses at most what its trainings have done since their last checkpoint; runs trained together (`murk.lab.batches`,
+    at most 16, and small) begin again. Where data cannot be read, or the disk is full, all of it stops, and what has
+    not ended waits.
 
     Args:
         store: the file, of which this process becomes the one driver.
         name: of a study in it.
         executor: how runs are computed; one after another in this process unless said.
+        device: "auto" or a torch device, of the kind that the runs were planned for.
         minutes: no run is begun after this time, > 0.
         on_progress: called with a `StudyProgress` at the start and whenever a run ends.
 
     Raises:
         InputError: no such study, or another process is driving this store.
-        DataError: the store cannot be written; what is done is kept.
+        DataError: data cannot be read, or the disk is full; what is done is kept.
         KeyboardInterrupt: on Ctrl-C; runs cut off wait again, with their checkpoints.
     """
     if minutes is not None and not minutes > 0:
         raise InputError(f"minutes is a number > 0, but {minutes!r} came")
     with store.driving():
-        return _Drive(store, name, minutes, on_progress or (lambda progress: None)).through(executor or Here())
+        drive = _Drive(store, name, device, minutes, on_progress or (lambda progress: None))
+        return drive.through(executor or Here())
 
 
 def seconds_left(runs: Sequence[StoredRun]) -> float | None:
@@ -83,7 +90,7 @@ def seconds_left(runs: Sequence[StoredRun]) -> float | None:
     Returns:
         Seconds, or None where nothing is running or nothing is done yet.
     """
-    taken = [run.seconds for run in runs if run.state == "done" and run.seconds is not None]
+    taken = [seconds for run in runs if run.state == "done" and (seconds := seconds_of(run)) is not None]
     running, waiting = (sum(run.state == state for run in runs) for state in ("running", "waiting"))
     return sum(taken) / len(taken) * (waiting + running) / running if taken and running else None
 
@@ -91,8 +98,10 @@ def seconds_left(runs: Sequence[StoredRun]) -> float | None:
 class _Drive:
     """One pass through what a study has waiting."""
 
-    def __init__(self, store: Store, name: str, minutes: float | None, report: Callable[[StudyProgress], None]) -> None:
-        self._store, self._name, self._report = store, name, report
+    def __init__(
+        self, store: Store, name: str, device: str, minutes: float | None, report: Callable[[StudyProgress], None]
+    ) -> None:
+        self._store, self._name, self._device, self._report = store, name, device, report
         self._started = time.monotonic()
         self._until = None if minutes is None else self._started + 60 * minutes
         self._ended_here = 0
@@ -102,7 +111,7 @@ class _Drive:
     def through(self, executor: Executor) -> StudyProgress:
         self._refuse_missing_data()
         progress = self._tell(None)
-        ends = executor.run(_compute, self._jobs(), on_start=self._begin)
+        ends = executor.run(_compute, self._jobs(executor.slots), on_start=self._begin)
         try:
             with closing(cast("Generator[Ended]", ends)):  # workers stop before their runs wait again
                 for job in ends:
@@ -124,13 +133,13 @@ class _Drive:
             if name not in SOURCES:
                 dataset_of(name)
 
-    def _jobs(self) -> Iterator[Job]:
-        for together in batches(self._waiting):
+    def _jobs(self, slots: int) -> Iterator[Job]:
+        for together in batches(self._waiting, slots=slots):
             if self._until is not None and time.monotonic() >= self._until:
                 return
             key = together[0].id
             self._members[key] = [run.id for run in together]
-            yield Job(key, ([run.settings for run in together], str(checkpoint_of(self._store, key))))
+            yield Job(key, ([run.settings for run in together], self._device, str(checkpoint_of(self._store, key))))
 
     def _begin(self, key: str) -> None:
         with self._store.at_once():
@@ -139,6 +148,8 @@ class _Drive:
 
     def _keep(self, job: Ended) -> None:
         """Keep how a job ended, all its runs at once: resumed, runs are trained with the same others again."""
+        if job.error is not None and job.error.startswith(STOPPING):  # no other run would fare better
+            raise DataError(f"{job.error.removeprefix(STOPPING)}; what is done is kept, and the rest waits")
         members = self._members[job.key]
         found = [job.error] * len(members) if job.error is not None else job.value
         with self._store.at_once():
@@ -170,14 +181,21 @@ class _Drive:
 
 def checkpoint_of(store: Store, key: str) -> Path:
     """Name the file in which a run that takes long keeps its training."""
-    return store.path.with_name(f"{store.path.name}.checkpoints") / f"{key}.safetensors"
+    path = store.path.absolute()  # a worker may stand in another folder
+    return path.with_name(f"{path.name}.checkpoints") / f"{key}.safetensors"
 
 
-def _compute(argument: tuple[list[Mapping[str, Any]], str]) -> list[Computed | str]:
+def seconds_of(run: StoredRun) -> float | None:
+    """Tell how long a run took; of several trained together each its share."""
+    facts = (run.outcome or {}).get("facts", {})
+    return facts.get("training_seconds", run.seconds) if facts.get("trained_together", 1) > 1 else run.seconds
+
+
+def _compute(argument: tuple[list[Mapping[str, Any]], str, str]) -> list[Computed | str]:
     """Compute the runs of a job: one with its checkpoint, or several together."""
-    settings, checkpoint = argument
+    settings, device, checkpoint = argument
     with one_thread():
         if len(settings) == 1:
-            return [compute_run(settings[0], checkpoint=Path(checkpoint))]
-        ends = compute_batch(settings)
+            return [compute_run(settings[0], device=device, checkpoint=Path(checkpoint))]
+        ends = compute_batch(settings, device=device)
     return [f"{type(end).__name__}: {end}" if isinstance(end, TrainingError) else end for end in ends]

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from murk.errors import refuse
 from murk.measure import Estimate
 
-__all__ = ["mean_difference", "mean_over_runs"]
+__all__ = ["mean_difference", "mean_over_runs", "student_mean"]
 
 
 def mean_over_runs(values: Sequence[float], *, confidence_level: float = 0.95, resolution: float = 0.0) -> Estimate:
@@ -41,7 +41,7 @@ def mean_over_runs(values: Sequence[float], *, confidence_level: float = 0.95, r
         _count_fault(shares), _level_fault(confidence_level),
         "" if ((shares >= 0) & (shares <= 1)).all() else f"shares lie in [0, 1], but {list(values)} came",
     ])  # fmt: skip
-    mean, half = _student(shares, confidence_level, resolution)
+    mean, half = _student(shares, confidence_level, least_half=resolution / 2)
     return Estimate(
         mean, max(0.0, mean - half), min(1.0, mean + half), confidence_level,
         f"mean of {len(shares)} runs, Student t over the runs",
@@ -60,7 +60,7 @@ def mean_difference(
         values: one number a seed.
         others: likewise; at least 2 seeds in common, the others are left out.
         confidence_level: in (0, 1).
-        resolution: as in `mean_over_runs`.
+        resolution: step in which the numbers move; s is at least that, for runs that happen to agree are not certain.
 
     Raises:
         InputError: fewer than two seeds in common, or a level out of range.
@@ -74,16 +74,37 @@ def mean_difference(
     common = sorted(values.keys() & others.keys())
     differences = np.array([values[seed] - others[seed] for seed in common])
     refuse([_count_fault(differences), _level_fault(confidence_level)])
-    mean, half = _student(differences, confidence_level, resolution)
+    mean, half = _student(differences, confidence_level, least_deviation=resolution)
     method = f"mean difference over {len(common)} seeds, Student t"
     return Estimate(mean, mean - half, mean + half, confidence_level, method)
 
 
-def _student(values: np.ndarray, confidence_level: float, resolution: float) -> tuple[float, float]:
+def student_mean(values: Sequence[float], *, confidence_level: float = 0.95) -> Estimate:
+    """Estimate the mean of any numbers, one a run, with Student's t interval.
+
+    Raises:
+        InputError: fewer than two numbers, or a level out of range.
+
+    Example:
+        >>> student_mean([1.0, 2.0, 3.0]).value
+        2.0
+
+    Source: Student 1908.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    refuse([_count_fault(numbers), _level_fault(confidence_level)])
+    mean, half = _student(numbers, confidence_level)
+    return Estimate(mean, mean - half, mean + half, confidence_level, f"mean of {len(numbers)} runs, Student t")
+
+
+def _student(
+    values: np.ndarray, confidence_level: float, *, least_half: float = 0.0, least_deviation: float = 0.0
+) -> tuple[float, float]:
     """Give the mean and the half width of its interval."""
     count = len(values)
     quantile = float(stdtrit(count - 1, (1 + confidence_level) / 2))
-    return float(values.mean()), max(quantile * float(values.std(ddof=1)) / math.sqrt(count), resolution / 2)
+    deviation = max(float(values.std(ddof=1)), least_deviation)
+    return float(values.mean()), max(quantile * deviation / math.sqrt(count), least_half)
 
 
 def _count_fault(values: np.ndarray) -> str:

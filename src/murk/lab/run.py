@@ -122,6 +122,8 @@ def run_training(
     device: str = "auto",
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 20.0,
+    last_checkpoint: bool = True,
+    data: dict[str, Any] | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Run:
     """Train on votes and measure: on the test set's clean labels, and on noisy votes drawn for it.
@@ -138,6 +140,8 @@ def run_training(
         device: "auto" or a torch device.
         checkpoint: file to go on from, and to write.
         checkpoint_seconds: least time between two checkpoints, >= 0.
+        last_checkpoint: whether to write one when the training has ended, too.
+        data: what the result says of the data; None to describe it, which reads all of it.
         callbacks: each is called with a `murk.learn.Progress`.
 
     Returns:
@@ -153,9 +157,11 @@ def run_training(
         _network(dataset, settings, seed=settings.seed), mixed.images, mixed.votes, noise=weighed,
         known=known_of(settings, truth), learning_rate=settings.learning_rate, seed=settings.seed,
         groups=dataset.train.groups if groups is None else groups, **shared_settings(settings), device=device,
-        checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, callbacks=callbacks,
+        checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, last_checkpoint=last_checkpoint,
+        callbacks=callbacks,
     )  # fmt: skip
-    return measure_run(dataset, mixed, fitted, settings=settings, described=described, device=device)
+    data = describe_data(dataset) if data is None else data
+    return measure_run(dataset, mixed, fitted, settings=settings, described=described, data=data, device=device)
 
 
 def run_together(
@@ -184,14 +190,15 @@ def run_together(
     )  # fmt: skip
     return [
         found if isinstance(found, TrainingError)
-        else measure_run(dataset, mixed, found, settings=own, described={}, device=device)
+        else measure_run(dataset, mixed, found, settings=own, described={}, data={}, device=device)
         for found, mixed, own in zip(trained, mixtures, settings, strict=True)
     ]  # fmt: skip
 
 
 def measure_run(
-    dataset: Dataset, mixed: Mixture, fitted: Fit, *, settings: RunSettings, described: dict[str, Any], device: str
-) -> Run:
+    dataset: Dataset, mixed: Mixture, fitted: Fit, *, settings: RunSettings, described: dict[str, Any],
+    data: dict[str, Any], device: str,
+) -> Run:  # fmt: skip
     """Measure a training; arguments as `run_training`."""
     work = dense_work(fitted.model, fitted.recipe.batch_size)
     compute = settle_compute(device, settings.precision, work=work)
@@ -203,7 +210,7 @@ def measure_run(
     estimates, remarks = _estimates(dataset.test, predictions.probs, last, noise=test_noise, seed=test_seed)
     result = Result(
         command="train", settings={**described, **asdict(settings)}, estimates=estimates, remarks=remarks,
-        data=describe_data(dataset), seeds={"training": settings.seed, "test votes": test_seed},
+        data=data, seeds={"training": settings.seed, "test votes": test_seed},
         facts=_facts(fitted, mixed.votes, noise=test_noise, truth=truth),
         history=tuple(asdict(epoch) for epoch in fitted.history),
         machine=machine(device=str(compute.device), precision=compute.precision), versions=versions(),

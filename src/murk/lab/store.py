@@ -80,7 +80,7 @@ class Store:
 
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         """Open the file, and make it or bring it up to date if need be."""
-        self.path = Path(path)
+        self.path, self._drives = Path(path), False
         self._database = Database(self.path, read_only=read_only)
 
     @property
@@ -206,12 +206,16 @@ class Store:
         """Have the only right to run this store's studies, until the `with` ends or this process dies.
 
         Runs that a dead driver left running become waiting again. The right is a lock on the file `PATH.lock`, which
-        stays behind, unlocked and empty.
+        stays behind, unlocked and empty. One `driving` may stand in another of the same open store.
 
         Raises:
-            InputError: another process, or another `driving` of this one, has it.
+            InputError: another process, or another open store of this one, has it.
         """
-        lock = FileLock(self.path.with_name(self.path.name + ".lock"))
+        if self._drives:
+            yield
+            return
+        place = self.path.resolve()  # a file with two names has one lock
+        lock = FileLock(place.with_name(place.name + ".lock"))
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -221,8 +225,10 @@ class Store:
         try:
             with self._database.writing() as connection:
                 connection.execute(RELEASE)
+            self._drives = True
             yield
         finally:
+            self._drives = False
             lock.release()
 
     @contextmanager

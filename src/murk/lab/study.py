@@ -127,5 +127,9 @@ class Study:
         on_progress: Callable[[StudyProgress], None] | None = None,
     ) -> StudyProgress:
         """Put the study into a store and run what is not done yet; arguments as `run_study`."""
-        store.add_study(self.name, self.resolved(device=device))
-        return run_study(store, self.name, executor=executor, minutes=minutes, on_progress=on_progress)
+        planned = self.resolved(device=device)
+        with store.driving():
+            store.add_study(self.name, planned)
+            return run_study(
+                store, self.name, executor=executor, device=device, minutes=minutes, on_progress=on_progress
+            )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from murk.errors import DataError, InputError
+from murk.lab.driver import seconds_of
 from murk.lab.resolve import run_id
 from murk.lab.store import Store
 from murk.lab.stored import STATES, Metric, StoredRun, is_name, json_faults, metric_faults
@@ -154,7 +155,7 @@ def results_table(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
     varied = varied_settings(runs)
     return [
         {name: _cell(run.settings.get(name)) for name in varied} | _measured(run.outcome or {})
-        | {"seed": run.settings.get("seed"), "seconds": run.seconds, "id": run.id}
+        | {"seed": run.settings.get("seed"), "seconds": seconds_of(run), "id": run.id}
         for run in runs if run.state == "done"
     ]  # fmt: skip
 

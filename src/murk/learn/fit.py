@@ -56,6 +56,7 @@ def fit(
     precision: str = "auto",
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 20.0,
+    last_checkpoint: bool = True,
     callbacks: Sequence[Callback] = (),
     seed: int,
 ) -> Fit:
@@ -83,7 +84,8 @@ def fit(
         device: "auto" or a torch device.
         precision: "auto" (bfloat16 products where the hardware has them and they pay), "bfloat16" or "float32".
         checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on.
-        checkpoint_seconds: least time between two writes of it; it is also written on Ctrl-C and at the end.
+        checkpoint_seconds: least time between two writes of it; it is also written on Ctrl-C.
+        last_checkpoint: whether it is also written at the end.
         callbacks: each is called with a `Progress` every few steps and at the end of each epoch.
         seed: of initial weights, order, augmentation, dropout and the held-out choice. Same seed, same result on one
             kind of CPU and number of threads.
@@ -112,6 +114,7 @@ def fit(
     training.callbacks = callbacks
     if checkpoint is not None:
         training.checkpoint, training.checkpoint_seconds = Path(checkpoint), checkpoint_seconds
+        training.last_checkpoint = last_checkpoint
         training.fingerprint = _fingerprint(training)
     training.run()
     return fit_of(training, images, noise)

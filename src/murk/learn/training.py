@@ -104,6 +104,7 @@ class Training:
     known: np.ndarray | None = None
     checkpoint: Path | None = None
     checkpoint_seconds: float = 20.0
+    last_checkpoint: bool = True
     fingerprint: str = ""
     callbacks: Sequence[Callback] = ()
     step: int = 0
@@ -151,7 +152,7 @@ class Training:
                 ended, stop = self.step % self.steps_per_epoch == 0, interrupted.is_set()
                 if ended or stop or self.step % CHECK_EVERY == 0:
                     self.look(ended, seconds=time.monotonic() - started, done=self.step - first)
-                    self._save(now=stop or self.step == self.steps)
+                    self._save(now=stop or (self.last_checkpoint and self.step == self.steps))
                 if stop:
                     raise KeyboardInterrupt
 

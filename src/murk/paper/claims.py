@@ -8,11 +8,13 @@ A row is judged by the 95 % Student interval of a difference over seeds, paired 
     between a, b   it lies inside (a, b)        it lies outside of [a, b]      otherwise
 
 Where a claim has several parts, all must hold, and one that does not is enough against it. Networks that have not
-learned agree about nothing: where a rule asks for accuracies alike, all must be above 30 % (guessing is 10 %). With
+learned show nothing: one of the accuracies compared must be above 30 % (guessing is 10 %), and all of them where the
+rule asks for accuracies alike; otherwise the verdict is "nothing learned". With
 fewer than two seeds, or at a size that leaves the comparison out, a claim is "not run".
 
 A statement that is false, at its edge, is said to hold in at most 2.5 % of studies, each row by itself and not all of
-them together. The interval is over what a seed draws (images, votes, weights, order), with one set of test images.
+them together; a true one of k parts, at its edge, is denied in at most k times as many. The interval is over what a
+seed draws (images, votes, weights, order), with one set of test images.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import numpy as np
 
 from murk.lab import mean_difference
 from murk.measure import Estimate
-from murk.paper.figure import Row
+from murk.paper.figure import Cell, Row
 from murk.paper.figure5 import ORDERS
 from murk.paper.figure6 import CONTROL
 from murk.paper.figure6 import SOURCES as PHOTOGRAPHS
@@ -48,16 +50,26 @@ class Table:
     Attributes:
         points: the numbers.
         resolution: the step in which an accuracy moves: runs that happen to agree are not more certain than that.
+        far: the far end of the axis, as planned.
+        levels: the panels that are one noise level each, the lowest first, as planned.
+        seeds: planned for a point.
     """
 
     points: Mapping[tuple[str, str, float], BySeed]
     resolution: float = 0.0
+    far: float = 0.0
+    levels: tuple[str, ...] = ()
+    seeds: int = 0
 
     @staticmethod
-    def of(rows: Sequence[Row]) -> Table:
-        """Take the rows of a figure."""
+    def of(rows: Sequence[Row], cells: Sequence[Cell]) -> Table:
+        """Take the rows of a figure, and the cells that were planned."""
         points = {(row["panel"], row["series"], row["x"]): row["seeds"] for row in rows}
-        return Table(points, max((1 / row["n_test"] for row in rows), default=0.0))
+        levels = {cell.panel: int(cell.panel.removeprefix("α = ")) for cell in cells if cell.panel.startswith("α = ")}
+        return Table(
+            points, max((1 / row["n_test"] for row in rows), default=0.0), max((cell.x for cell in cells), default=0.0),
+            tuple(sorted(levels, key=lambda panel: levels[panel])), max((cell.seeds for cell in cells), default=0),
+        )  # fmt: skip
 
     def at(self, panel: str, series: str, x: float) -> BySeed:
         """Give the numbers at one place; none where nothing has run."""
@@ -67,14 +79,14 @@ class Table:
         """List where on the axis there are numbers."""
         return sorted(x for here, way, x in self.points if (here, way) == (panel, series))
 
-    def alphas(self) -> list[str]:
-        """List the panels that are one noise level each, the lowest first."""
-        return sorted({panel for panel, *_ in self.points}, key=lambda panel: int(panel.rpartition("= ")[2]))
+    @property
+    def highest(self) -> str:
+        """The highest noise level planned, in words."""
+        return self.levels[-1].removeprefix("α = ") if self.levels else f"{self.far:g}"
 
     def top(self, panel: str, series: str) -> BySeed:
-        """Give the numbers at the far end of the axis."""
-        places = self.places(panel, series)
-        return self.at(panel, series, places[-1]) if places else {}
+        """Give the numbers at the far end of the axis; nothing nearer stands in for them."""
+        return self.at(panel, series, self.far)
 
 
 Contrast = tuple[BySeed, BySeed]
@@ -88,11 +100,12 @@ class Claim:
         says: the conclusion.
         tag: how sure it is that the paper says so.
         figure: whose runs speak.
-        tested: what is compared, and by which rule.
+        tested: what is compared, and by which rule; "{alpha}" is the highest noise level planned.
         low: of the rule: the difference must lie above it.
         high: and below it.
         contrasts: from the figure's table and a way to train to the pairs of numbers compared.
         series: ways to train that are judged, each by itself.
+        accuracies: of which one must be above what guessing gives; those compared, unless said.
     """
 
     says: str
@@ -103,6 +116,7 @@ class Claim:
     high: float
     contrasts: Callable[[Table, str], list[Contrast]]
     series: tuple[str, ...] = WAYS
+    accuracies: Callable[[Table, str], list[BySeed]] | None = None
 
     @property
     def asks_for_likeness(self) -> bool:
@@ -120,6 +134,7 @@ class Judged:
         verdict: see the table above.
         estimate: the difference, of the part that decides; None where nothing can be said.
         n_seeds: seeds behind it.
+        tested: what was compared, with the noise level.
     """
 
     claim: Claim
@@ -127,6 +142,7 @@ class Judged:
     verdict: Verdict
     estimate: Estimate | None
     n_seeds: int
+    tested: str
 
 
 def judge(tables: Mapping[str, Table]) -> list[Judged]:
@@ -140,18 +156,20 @@ def judge(tables: Mapping[str, Table]) -> list[Judged]:
 
 
 def _judge(claim: Claim, series: str, table: Table) -> Judged:
-    contrasts = claim.contrasts(table, series)
+    contrasts, tested = claim.contrasts(table, series), claim.tested.replace("{alpha}", table.highest)
     common = [len(values.keys() & others.keys()) for values, others in contrasts]
     if not contrasts or min(common) < 2:
-        return Judged(claim, series, "not run", None, min(common, default=0))
-    if claim.asks_for_likeness and min(_mean(part) for pair in contrasts for part in pair) <= LEARNED:
-        return Judged(claim, series, "nothing learned", None, min(common))
+        return Judged(claim, series, "not run", None, min(common, default=0), tested)
+    compared = claim.accuracies(table, series) if claim.accuracies else [part for pair in contrasts for part in pair]
+    reached = [_mean(part) for part in compared if part]
+    if reached and (min(reached) if claim.asks_for_likeness else max(reached)) <= LEARNED:
+        return Judged(claim, series, "nothing learned", None, min(common), tested)
     found = [mean_difference(values, others, resolution=table.resolution) for values, others in contrasts]
     verdicts = [_verdict(estimate, claim.low, claim.high) for estimate in found]
     decides = next((k for wanted in ("does not", "undecided") for k, v in enumerate(verdicts) if v == wanted), None)
     if decides is None:
         decides = min(range(len(found)), key=lambda k: min(found[k].low - claim.low, claim.high - found[k].high))
-    return Judged(claim, series, verdicts[decides], found[decides], common[decides])
+    return Judged(claim, series, verdicts[decides], found[decides], common[decides], tested)
 
 
 def _mean(values: BySeed) -> float:
@@ -175,31 +193,34 @@ def _ninety(table: Table, series: str) -> list[Contrast]:
 
 
 def _exponent(table: Table, series: str) -> list[Contrast]:
-    """Slope of log N needed for 90 % over log(1 + alpha), seed by seed, where three alphas or more have a crossing."""
-    by_alpha = {x: table.at("90% right", series, x) for x in table.places("90% right", series)}
+    """Slope of log N needed for 90 % over log(1 + alpha), seed by seed, over the alphas where every seed crosses."""
+    needed = {x: table.at("90% right", series, x) for x in table.places("90% right", series)}
+    whole = {1 + x: by_seed for x, by_seed in needed.items() if len(by_seed) == table.seeds}
     slopes = {}
-    for seed in {seed for needed in by_alpha.values() for seed in needed}:
-        known = [(1 + x, needed[seed]) for x, needed in by_alpha.items() if seed in needed]
-        if len(known) >= 3:
-            noise, count = np.log(np.array(known)).T
-            slopes[seed] = float(np.polyfit(noise, count, 1)[0])
+    for seed in range(table.seeds if len(whole) >= 3 else 0):
+        counts = np.log([by_seed[seed] for by_seed in whole.values()])
+        slopes[seed] = float(np.polyfit(np.log(list(whole)), counts, 1)[0])
     return [(slopes, dict.fromkeys(slopes, 0.0))]
 
 
 def _gain_of_low_rate(table: Table, series: str) -> list[Contrast]:
     gains = []
-    for panel in table.alphas()[:1] + table.alphas()[-1:]:
+    for panel in table.levels[:1] + table.levels[-1:]:
         low, own = table.at(panel, series, 0.1), table.at(panel, series, 1.0)
         gains.append({seed: low[seed] - own[seed] for seed in low.keys() & own.keys()})
-    return [(gains[1], gains[0])] if len(table.alphas()) > 1 else []
+    return [(gains[1], gains[0])] if len(table.levels) > 1 else []
+
+
+def _at_both_rates(table: Table, series: str) -> list[BySeed]:
+    return [table.at(table.levels[-1], series, factor) for factor in (0.1, 1.0)]
 
 
 def _large_batches(table: Table, series: str) -> list[Contrast]:
-    return [(table.at(panel, series, 256), table.at(panel, series, 32)) for panel in table.alphas()[-1:]]
+    return [(table.at(panel, series, 256), table.at(panel, series, 32)) for panel in table.levels[-1:]]
 
 
 def _h_alpha(table: Table, series: str) -> list[Contrast]:
-    panels = table.alphas()
+    panels = table.levels
     return [(table.at(panels[-1], series, 128), table.at(panels[0], series, 128))] if len(panels) > 1 else []
 
 
@@ -216,48 +237,54 @@ def _steepness(table: Table, series: str) -> list[Contrast]:
     return found
 
 
+def _without_structure(table: Table, series: str) -> list[BySeed]:
+    return [table.at(order, series, 0.0) for order in ORDERS]
+
+
 INFINITY = float("inf")
 CLAIMS = (
     Claim("A ConvNet is right above 90 % with 100 random labels per right one", "read", "fig1",
           "Conv4 at alpha 100 minus .9, above 0", 0, INFINITY, _ninety),
     Claim("Robustness grows from perceptron over MLP to ConvNet", "read", "fig1",
-          "at the highest alpha: MLP minus perceptron, and Conv4 minus MLP (2 hidden layers), both above 0",
+          "at alpha {alpha}: MLP minus perceptron, and Conv4 minus MLP (2 hidden layers), both above 0",
           0, INFINITY, _models),
     Claim("Deeper networks are more robust", "read", "fig2",
-          "at the highest alpha: ResNet-18 minus Conv4, above 0", 0, INFINITY,
+          "at alpha {alpha}: ResNet-18 minus Conv4, above 0", 0, INFINITY,
           lambda table, way: [(table.top("ResNet-18", way), table.top("Conv4", way))]),
     Claim("The clean labels needed grow about linearly with alpha", "read", "fig9",
-          "exponent b of N ~ (1 + alpha)^b for 90 % right, between .7 and 1.3", 0.7, 1.3, _exponent),
+          "exponent b of N ~ (1 + alpha)^b for 90 % right, between .7 and 1.3", 0.7, 1.3, _exponent,
+          accuracies=lambda table, way: []),
     Claim("Structured noise does no harm until delta nears 1", "recalled", "fig5",
           "delta .5 minus delta 0, within 2 points, in each order", -0.02, 0.02,
           lambda table, way: [(table.at(order, way, 0.5), table.at(order, way, 0.0)) for order in ORDERS]),
     Claim("... and then accuracy falls steeply", "recalled", "fig5",
-          "fall per unit of delta, from .75 to 1 minus from 0 to .5, above 0, in each order", 0, INFINITY, _steepness),
+          "fall per unit of delta, from .75 to 1 minus from 0 to .5, above 0, in each order", 0, INFINITY, _steepness,
+          accuracies=_without_structure),
     Claim("The order of the false labels matters little", "read", "fig5",
           "confusing first minus reverse at delta 1, within 5 points", -0.05, 0.05,
           lambda table, way: [(table.at(ORDERS[0], way, 1.0), table.at(ORDERS[1], way, 1.0))]),
     Claim("White noise is the least harmful", "read", "fig6",
-          "at the highest alpha: white noise minus CIFAR-10 itself, and minus CIFAR-100, both above 0", 0, INFINITY,
+          "at alpha {alpha}: white noise minus CIFAR-10 itself, and minus CIFAR-100, both above 0", 0, INFINITY,
           lambda table, way: [(table.top(PHOTOGRAPHS["white"], way), table.top(PHOTOGRAPHS[other], way))
                               for other in ("same-set", "foreign")], WAYS_WITH_ONE_VOTE),
     Claim("... and does almost no harm", "read", "fig6",
-          "at the highest alpha: white noise minus the clean images alone as often, within 2 points", -0.02, 0.02,
+          "at alpha {alpha}: white noise minus the clean images alone as often, within 2 points", -0.02, 0.02,
           lambda table, way: [(table.top(PHOTOGRAPHS["white"], way), table.top(CONTROL, way))], WAYS_WITH_ONE_VOTE),
     Claim("CIFAR-100 does less harm than CIFAR-10 itself", "read", "fig6",
-          "at the highest alpha: CIFAR-100 minus CIFAR-10, above 0", 0, INFINITY,
+          "at alpha {alpha}: CIFAR-100 minus CIFAR-10, above 0", 0, INFINITY,
           lambda table, way: [(table.top(PHOTOGRAPHS["foreign"], way), table.top(PHOTOGRAPHS["same-set"], way))],
           WAYS_WITH_ONE_VOTE),
     Claim("Copies are as good as fresh images", "recalled", "fig7",
-          "at the highest alpha: copies minus fresh images, within 2 points", -0.02, 0.02,
+          "at alpha {alpha}: copies minus fresh images, within 2 points", -0.02, 0.02,
           lambda table, way: [(table.top(DIGITS["same-set"], way), table.top(DIGITS["fresh"], way))],
           WAYS_WITH_ONE_VOTE),
     Claim("Larger batches are better", "read", "fig10",
-          "at the highest alpha: batches of 256 minus batches of 32, above 0", 0, INFINITY,
+          "at alpha {alpha}: batches of 256 minus batches of 32, above 0", 0, INFINITY,
           _large_batches),
     Claim("With H_alpha, accuracy hardly depends on alpha", "read", "fig10",
-          "H_alpha at the highest alpha minus at the lowest, within 2 points", -0.02, 0.02, _h_alpha, (H_ALPHA,)),
+          "H_alpha at alpha {alpha} minus at the lowest, within 2 points", -0.02, 0.02, _h_alpha, (H_ALPHA,)),
     Claim("Lower learning rates are better at higher noise", "read", "fig11",
-          "what a rate ten times lower gains at the highest alpha, minus at alpha 0, above 0", 0, INFINITY,
-          _gain_of_low_rate),
+          "what a rate ten times lower gains at alpha {alpha}, minus at alpha 0, above 0", 0, INFINITY,
+          _gain_of_low_rate, accuracies=_at_both_rates),
 )  # fmt: skip
 """Every conclusion of the paper that runs can speak to, with the runs that do."""

@@ -41,6 +41,6 @@ FIGURE = Figure(
     "A four-layer ConvNet stays above 90 % at alpha = 100; robustness grows from perceptron over MLP to ConvNet "
     "[read].",
     Axis("Random labels per right one, α", "log1p"), cells,
-    (PaperValue("Conv4", 100, 0.91, "recalled", "Conv4 at alpha 100: 91 %"),
-     PaperValue("Conv4", 100, 0.90, "read", "Conv4 at alpha 100: above 90 %")),
+    (PaperValue("Conv4", 100, 0.91, "recalled", "91 %"),
+     PaperValue("Conv4", 100, 0.90, "read", "above 90 %")),
 )  # fmt: skip

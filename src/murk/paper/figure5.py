@@ -56,5 +56,5 @@ FIGURE = Figure(
     "as the true one (1), for three orders of the false labels. Evidence is given the noise pattern.",
     "Like uniform noise until delta nears 1 [recalled]; about 50 % at delta 1; the orders differ little [read].",
     Axis("Degree of structure, δ", "linear"), cells,
-    tuple(PaperValue(order, 1, 0.5, "read", "about 50 % at delta 1") for order in ORDERS), needs=clean,
+    tuple(PaperValue(order, 1, 0.5, "read", "about 50 %") for order in ORDERS), needs=clean,
 )  # fmt: skip

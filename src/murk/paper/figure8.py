@@ -33,6 +33,6 @@ FIGURE = Figure(
     "Test accuracy of Conv4 against the number of images, each with one right label and α random ones.",
     "There is a threshold of clean labels, and it rises with alpha [read].",
     Axis("Images, each with one right label", "log"), cells,
-    (PaperValue("α = 10", 2000, 0.9, "recalled", "90 % from 2,000 clean labels at alpha 10"),
-     PaperValue("α = 50", 10_000, 0.9, "recalled", "90 % from 10,000 clean labels at alpha 50")),
+    (PaperValue("α = 10", 2000, 0.9, "recalled", "90 % from 2,000"),
+     PaperValue("α = 50", 10_000, 0.9, "recalled", "90 % from 10,000")),
 )  # fmt: skip

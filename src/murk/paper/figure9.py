@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from murk.errors import InputError
-from murk.lab import mean_over_runs
+from murk.lab import student_mean
 from murk.paper.figure import Axis, Cell, Figure, Outcome, Row
 from murk.paper.figure8 import cells
 
@@ -67,18 +67,18 @@ def needed_by_seed(
 
 
 def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:
-    """Give the clean labels needed: geometric mean over seeds, with its interval where every seed crosses."""
+    """Give the clean labels needed: geometric mean over seeds, with its interval only where every seed crosses."""
     found = []
     planned = max((cell.seeds for cell in cells), default=0)
     n_test = next((outcome["facts"]["test_examples"] for outcome in outcomes.values()), 0)
     for target in TARGETS:
         for (panel, series), values in needed_by_seed(cells, outcomes, target).items():
             logs = np.log10(list(values.values()))
-            mean = mean_over_runs(list(logs / 10)) if len(logs) > 1 else None  # shares of ten powers of ten
+            mean = student_mean(list(logs)) if len(logs) == planned > 1 else None  # those that miss cost more
             found.append({
                 "panel": f"{target:.0%} right", "series": series, "x": int(panel.removeprefix("α = ")),
-                "value": float(10 ** logs.mean()), "low": mean and 10 ** (10 * mean.low),
-                "high": mean and 10 ** (10 * mean.high), "n_seeds": len(values), "planned": planned, "n_test": n_test,
+                "value": float(10 ** logs.mean()), "low": mean and 10**mean.low,
+                "high": mean and 10**mean.high, "n_seeds": len(values), "planned": planned, "n_test": n_test,
                 "seeds": values,
             })  # fmt: skip
     return found

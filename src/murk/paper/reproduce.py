@@ -35,7 +35,8 @@ class Drawn:
     Attributes:
         figure: which.
         size: how large it was run.
-        rows: its points.
+        cells: the points it needs.
+        rows: its points so far.
         done: runs that are there.
         planned: runs that it needs.
         seconds: of computing that stand behind it.
@@ -44,6 +45,7 @@ class Drawn:
 
     figure: Figure
     size: Size
+    cells: tuple[Cell, ...]
     rows: tuple[Row, ...]
     done: int
     planned: int
@@ -81,11 +83,11 @@ def reproduce(
     needs = _plan([(figure, tuple(figure.needs(size))) for figure in figures], device)
     rest = minutes
     if any(planned.runs for planned in needs):
-        progress = _run(store, f"paper/{size.name}/needs", needs, executor, rest, on_progress)
+        progress = _run(store, f"paper/{size.name}/needs", needs, executor, device, rest, on_progress)
         rest = None if minutes is None else max(minutes - progress.seconds / 60, 1e-9)
     planned = plan_figures(figures, size, store, device=device)
     if any(each.runs for each in planned):
-        _run(store, f"paper/{size.name}", planned, executor, rest, on_progress)
+        _run(store, f"paper/{size.name}", planned, executor, device, rest, on_progress)
     return [draw_figure(each, size, store) for each in planned]
 
 
@@ -106,7 +108,7 @@ def draw_figure(planned: Planned, size: Size, store: Store) -> Drawn:
     distinct = {planned.runs[key][0]: outcome for key, outcome in found.items()}
     machines = {str(outcome["machine"]): outcome["machine"] for outcome in distinct.values()}
     return Drawn(
-        planned.figure, size, tuple(planned.figure.rows(planned.cells, found)), len(distinct),
+        planned.figure, size, planned.cells, tuple(planned.figure.rows(planned.cells, found)), len(distinct),
         len({run for run, _ in planned.runs.values()}),
         sum(outcome["facts"]["training_seconds"] for outcome in distinct.values()), tuple(machines.values()),
     )  # fmt: skip
@@ -124,13 +126,18 @@ def _plan_one(figure: Figure, cells: tuple[Cell, ...], device: str) -> Planned:
 
 
 def _run(
-    store: Store, name: str, planned: Sequence[Planned], executor: Executor | None, minutes: float | None,
+    store: Store, name: str, planned: Sequence[Planned], executor: Executor | None, device: str, minutes: float | None,
     on_progress: Callable[[StudyProgress], None] | None,
 ) -> StudyProgress:  # fmt: skip
     """Run everything planned as one study, the first seeds first."""
     runs = sorted(((seed, run) for each in planned for (_, seed), run in each.runs.items()), key=lambda part: part[0])
-    store.add_study(name, list({run[0]: run for _, run in runs}.values()))
-    return run_study(store, name, executor=executor, minutes=minutes, on_progress=on_progress)
+    with store.driving():
+        for each in (
+            each for each in planned if each.runs
+        ):  # a study of its own, so that no run is forgotten when other figures are asked for
+            store.add_study(f"{name}/{each.figure.name}", list({run[0]: run for run in each.runs.values()}.values()))
+        store.add_study(name, list({run[0]: run for _, run in runs}.values()))
+        return run_study(store, name, executor=executor, device=device, minutes=minutes, on_progress=on_progress)
 
 
 def _found(planned: Planned, store: Store) -> dict[tuple[int, int], Outcome]:
