@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from murk.lab import Store
 from murk.lab.study_results import ReportedRun, StudyResults, take_over
 from murk.paper import FIGURES, Drawn, draw_figure, plan_figures, size_named
 from murk.paper.gallery import claims_csv, gallery_text, judged, write_figures
+from murk.paper.reproduce import Planned, id_on_any_machine
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "paper_small.json"
@@ -30,6 +33,8 @@ NOT_HERE = ("fig3",)  # wants ImageNet and a GPU
 def main(stores: list[str]) -> None:
     for store in stores:
         collect(Path(store))
+    if stores:
+        leave_out_what_no_figure_needs()
     drawn = what_is_shown()
     for path in write_figures(PICTURES, drawn):
         print(path.relative_to(ROOT))
@@ -42,18 +47,39 @@ def collect(path: Path) -> None:
     with Store(path, read_only=True) as store:
         done = {run.id: ReportedRun(**vars(run)) for run in store.runs(states=("done",))}
     before = {run.id: run for run in StudyResults.read(RESULTS).runs} if RESULTS.exists() else {}
-    lines = [json.dumps(asdict(run), sort_keys=True) for _, run in sorted((done | before).items())]
+    write(done | before)
+    print(f"{path}: {len(done)} runs, {len(done | before)} in all")
+
+
+def write(runs: dict[str, ReportedRun]) -> None:
+    """Write the file, a line a run."""
+    lines = [json.dumps(asdict(run), sort_keys=True) for _, run in sorted(runs.items())]
     head = json.dumps({"study": STUDY, "schema": 1})[:-1]
     RESULTS.write_text(f'{head}, "runs": [\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8")
-    print(f"{path}: {len(done)} runs, {len(lines)} in all")
+
+
+def leave_out_what_no_figure_needs() -> None:
+    """Drop runs of settings that a figure once had."""
+    with planned() as (_, plans):
+        needed = {id_on_any_machine(run) for plan in plans for _, run in plan.runs.values()}
+    runs = {run.id: run for run in StudyResults.read(RESULTS).runs if id_on_any_machine(run.settings) in needed}
+    write(runs)
+    print(f"{len(runs)} of {len(needed)} runs that the figures need")
+
+
+@contextmanager
+def planned() -> Iterator[tuple[Store, list[Planned]]]:
+    """Plan every figure by the file of results, held in a store."""
+    figures = [figure for name, figure in FIGURES.items() if name not in NOT_HERE]
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "small.sqlite") as store:
+        take_over(store, StudyResults.read(RESULTS))
+        yield store, plan_figures(figures, SIZE, store, device="cpu")
 
 
 def what_is_shown() -> list[Drawn]:
     """Read every figure from the file of results."""
-    figures = [figure for name, figure in FIGURES.items() if name not in NOT_HERE]
-    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "small.sqlite") as store:
-        take_over(store, StudyResults.read(RESULTS))
-        return [draw_figure(planned, SIZE, store) for planned in plan_figures(figures, SIZE, store, device="cpu")]
+    with planned() as (store, plans):
+        return [draw_figure(plan, SIZE, store) for plan in plans]
 
 
 def page(drawn: list[Drawn]) -> str:

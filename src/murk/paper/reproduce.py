@@ -10,7 +10,7 @@ from murk.lab import Executor, Store, StudyProgress, read_settings, resolve, run
 from murk.paper.figure import Cell, Figure, Outcome, Row
 from murk.paper.sizes import Size
 
-__all__ = ["Drawn", "Planned", "draw_figure", "plan_figures", "reproduce"]
+__all__ = ["Drawn", "Planned", "draw_figure", "id_on_any_machine", "plan_figures", "reproduce"]
 
 
 @dataclass(frozen=True)
@@ -144,13 +144,14 @@ def _found(planned: Planned, store: Store) -> dict[tuple[int, int], Outcome]:
     """Read the outcomes that are there, also those that another kind of machine has computed."""
     here = store.outcomes([run for run, _ in planned.runs.values()])
     if len(here) < len({run for run, _ in planned.runs.values()}):
-        elsewhere = {_whatever_machine(run.settings): run.outcome for run in store.runs(states=("done",))}
+        elsewhere = {id_on_any_machine(run.settings): run.outcome for run in store.runs(states=("done",))}
         for run, resolved in planned.runs.values():
-            outcome = elsewhere.get(_whatever_machine(resolved))
+            outcome = elsewhere.get(id_on_any_machine(resolved))
             if outcome is not None:
                 here.setdefault(run, outcome)
     return {key: here[run] for key, (run, _) in planned.runs.items() if run in here}
 
 
-def _whatever_machine(resolved: Mapping[str, Any]) -> str:
+def id_on_any_machine(resolved: Mapping[str, Any]) -> str:
+    """Name a run as `murk.lab.run_id` does, whatever kind of machine computes it."""
     return run_id({name: value for name, value in resolved.items() if name not in ("device", "precision")})
