@@ -68,7 +68,9 @@ def write_gallery(folder: Path, drawn: Sequence[Drawn], *, pictures: str = ".") 
 def gallery_text(drawn: Sequence[Drawn], *, pictures: str) -> str:
     """Write the gallery as Markdown; arguments as `write_gallery`."""
     claims = [_claim_row(row) for row in judged(drawn)]
-    return gallery_markdown([_entry(each) for each in drawn], claims, pictures=pictures)
+    title, body = gallery_markdown([_entry(each) for each in drawn], claims, pictures=pictures).split("\n\n", 1)
+    settings = "\n".join(f"- **{name}.** {what}." for name, what in _settings(drawn).items())
+    return f"{title}\n\n{settings}\n\nVerdicts and figures are of this size; another may find otherwise.\n\n{body}"
 
 
 def claims_csv(claims: Sequence[Judged]) -> str:
@@ -107,7 +109,7 @@ def _claim_row(judged: Judged) -> ClaimRow:
 def _settings(drawn: Sequence[Drawn]) -> dict[str, str]:
     return {
         "Study": CITATION,
-        "Size": "; ".join(dict.fromkeys(each.size.note for each in drawn)),
+        "Size": " ".join(dict.fromkeys(each.size.note.removesuffix(".") for each in drawn)),
         "Paper's protocol": "pairs (one vote a visit) with cross-entropy, AdaDelta, batches of 128, the last epoch; "
         "its rate chosen for each noise level by held-out noisy votes",
         "Evidence": "murk's training with its defaults, the epoch chosen by held-out noisy votes; exact dilution knows "
