@@ -109,9 +109,9 @@ def _claim_row(judged: Judged) -> ClaimRow:
 def _settings(drawn: Sequence[Drawn]) -> dict[str, str]:
     return {
         "Study": CITATION,
-        "Size": " ".join(dict.fromkeys(each.size.note.removesuffix(".") for each in drawn)),
+        "Size": " ".join(dict.fromkeys(each.size.note.removeprefix("Size ").removesuffix(".") for each in drawn)),
         "Paper's protocol": "pairs (one vote a visit) with cross-entropy, AdaDelta, batches of 128, the last epoch; "
-        "its rate chosen for each noise level by held-out noisy votes",
+        "its rate chosen for each kind of network and noise level by held-out noisy votes",
         "Evidence": "murk's training with its defaults, the epoch chosen by held-out noisy votes; exact dilution knows "
         "that one vote is right, independent votes only the noise rate",
         "Clean test labels": "measure accuracies and choose no setting, seed or epoch; figure 5 orders its false "
