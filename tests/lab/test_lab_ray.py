@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,10 @@ except KeyboardInterrupt:
 def program(text, *arguments):
     """A program of its own, with no cluster named to it."""
     surroundings = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    surroundings["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="r", dir="/tmp")  # Ray's sockets want a short path
+    (Path(surroundings["RAY_TMPDIR"]) / "ray").mkdir()
+    # a cluster that was killed leaves its address behind
+    (Path(surroundings["RAY_TMPDIR"]) / "ray" / "ray_current_cluster").write_text("127.0.0.1:9")
     return subprocess.Popen(
         [sys.executable, "-c", text, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, env=surroundings,

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from murk.errors import InputError, refuse
@@ -121,6 +122,8 @@ class RayCluster:
                 "Ray was imported before murk could bind a new cluster to this machine alone; call ray.init yourself "
                 f"before, give the address of a cluster, or set {LOOPBACK}=0 in the environment"
             )
+        elif not _is_there():
+            address = "local"
         try:
             self._ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -135,6 +138,19 @@ class RayCluster:
         if self._joined:
             self._ray.shutdown()
             self._joined = False
+
+
+def _is_there() -> bool:
+    """Tell whether this machine has a cluster that answers: for one that was killed, Ray itself would wait minutes."""
+    if os.environ.get("RAY_ADDRESS"):
+        return True
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"  # where Ray notes it
+    try:
+        host, _, port = (Path(folder) / "ray" / "ray_current_cluster").read_text().strip().rpartition(":")
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _packed_end(work: Callable[[Any], Any], job: Job) -> bytes:
