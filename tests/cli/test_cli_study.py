@@ -59,7 +59,7 @@ def unlucky(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(driver, "compute_run", compute_run)
-        patch.setattr("murk.lab.driver.batches", lambda runs, slots: ([run] for run in runs))
+        patch.setattr("murk.lab.driver.batches", lambda runs: ([run] for run in runs))
         yield patch
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,24 +20,17 @@ OWN = ("alpha", "noise", "noise_sha256", "delta", "ranking", "weigh_as", "learni
 """Settings in which runs trained together may differ; and the seed, where it does not choose the images."""
 
 
-def batches(runs: Sequence[StoredRun], *, slots: int = 1) -> Iterator[list[StoredRun]]:
+def batches(runs: Sequence[StoredRun]) -> Iterator[list[StoredRun]]:
     """Part runs into those that are trained together, keeping the order of their first.
 
     Runs that differ only in seed, alpha, learning rate or the structure of their noise are one batch, if that is
     faster (`murk.learn.replicas_pay`); any other run is a batch by itself. Only in float32: there a run trained with
     others ends with the numbers it would have alone, while bfloat16 rounds so coarsely that trainings drift apart.
-
-    Args:
-        runs: that wait.
-        slots: jobs computed at a time, each of which is to have its part.
     """
     alike: dict[str, list[StoredRun]] = {}
     for run in runs:
         alike.setdefault(_shared(run.settings), []).append(run)
-    parts = []
-    for group in alike.values():
-        size = min(LARGEST, math.ceil(len(group) / slots))
-        parts += [group[at : at + size] for at in range(0, len(group), size)]
+    parts = [group[at : at + LARGEST] for group in alike.values() for at in range(0, len(group), LARGEST)]
     together = {part[0].id: part for part in parts if _pay(part)}
     inside = {run.id for part in together.values() for run in part}
     for run in runs:

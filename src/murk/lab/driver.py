@@ -111,7 +111,7 @@ class _Drive:
     def through(self, executor: Executor) -> StudyProgress:
         self._refuse_missing_data()
         progress = self._tell(None)
-        ends = executor.run(_compute, self._jobs(executor.slots), on_start=self._begin)
+        ends = executor.run(_compute, self._jobs(), on_start=self._begin)
         try:
             with closing(cast("Generator[Ended]", ends)):  # workers stop before their runs wait again
                 for job in ends:
@@ -133,8 +133,8 @@ class _Drive:
             if name not in SOURCES:
                 dataset_of(name)
 
-    def _jobs(self, slots: int) -> Iterator[Job]:
-        for together in batches(self._waiting, slots=slots):
+    def _jobs(self) -> Iterator[Job]:
+        for together in batches(self._waiting):
             if self._until is not None and time.monotonic() >= self._until:
                 return
             key = together[0].id

@@ -14,7 +14,7 @@ from murk.lab.data_facts import DataFacts, data_facts
 from murk.lab.run import RunSettings, noise_sha256
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
-from murk.learn.device import dense_work, settle_compute
+from murk.learn.device import settle_compute
 from murk.learn.protocol import protocol_named
 from murk.learn.recipe import epochs_of, settle_recipe
 from murk.models import build
@@ -63,8 +63,7 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
         augment=augmentation_for(way.augment if setting.augment is None else setting.augment, shape),
         loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
     )  # fmt: skip
-    work = network.dense_work_of_one and network.dense_work_of_one * recipe.batch_size
-    compute = settle_compute(device, setting.precision, work=work)
+    compute = settle_compute(device, setting.precision)
     plain = {**asdict(setting), **asdict(recipe), **network.options}
     del plain["passes"]
     return {
@@ -149,7 +148,6 @@ class _NetworkFacts:
     options: dict[str, Any]
     batch_norm: bool
     single_layer: bool
-    dense_work_of_one: int | None
 
 
 @lru_cache(maxsize=256)
@@ -161,7 +159,7 @@ def _network_facts(
     settled = () if network.settings is None else network.settings.options
     return _NetworkFacts(
         dict(settled), any(name.endswith("running_mean") for name in network.state_dict()),
-        sum(weight.dim() > 1 for weight in network.parameters()) == 1, dense_work(network, 1),
+        sum(weight.dim() > 1 for weight in network.parameters()) == 1,
     )  # fmt: skip
 
 

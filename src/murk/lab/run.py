@@ -18,7 +18,7 @@ from murk.lab.mixed import Mixture
 from murk.lab.result import Predictions, Result, machine, versions
 from murk.lab.vote_table import plain_noise
 from murk.learn import LOSSES, Fit, fit
-from murk.learn.device import dense_work, settle_compute
+from murk.learn.device import settle_compute
 from murk.learn.protocol import PROTOCOLS
 from murk.learn.replicas import Replica, fit_replicas
 from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels, top_k_accuracy
@@ -200,8 +200,7 @@ def measure_run(
     data: dict[str, Any], device: str,
 ) -> Run:  # fmt: skip
     """Measure a training; arguments as `run_training`."""
-    work = dense_work(fitted.model, fitted.recipe.batch_size)
-    compute = settle_compute(device, settings.precision, work=work)
+    compute = settle_compute(device, settings.precision)
     weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
     fitted = replace(fitted, class_names=dataset.class_names)
     predictions = Predictions(dataset.test.labels, fitted.predict_probs(dataset.test, device=device))

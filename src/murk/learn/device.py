@@ -12,8 +12,8 @@ from murk.errors import InputError
 __all__ = ["SMALL_WORK", "Compute", "dense_work", "settle_compute"]
 
 SMALL_WORK = 8_000_000
-"""Work of a step up to which a processor is as fast in float32 as in bfloat16, whose conversions then cost more than
-its products save: MLPs of width 64 in batches of 128, of 256 in batches of 32 (`benchmarks/replicas.py`)."""
+"""Work of a step up to which small networks train faster together than one after another: MLPs of width 64 in batches
+of 128, of 256 in batches of 32 (`benchmarks/replicas.py`)."""
 
 
 class Compute:
@@ -44,13 +44,12 @@ def dense_work(network: nn.Module, batch_size: int) -> int | None:
     return None if any(weight.dim() > 2 for weight in weights) else batch_size * sum(w.numel() for w in weights)
 
 
-def settle_compute(device: str | torch.device, precision: str = "auto", *, work: int | None = None) -> Compute:
-    """Settle "auto": CUDA where there is one, bfloat16 where the hardware multiplies it itself and it pays.
+def settle_compute(device: str | torch.device, precision: str = "auto") -> Compute:
+    """Settle "auto": CUDA where there is one, bfloat16 where the hardware multiplies it itself.
 
     Args:
         device: "auto", or a torch device such as "cpu" or "cuda:1".
         precision: "auto", "bfloat16" or "float32".
-        work: of a training step, as `dense_work` gives it; on a processor, a small one is done in float32.
 
     Raises:
         InputError: an unknown or absent device, or an unknown precision.
@@ -59,8 +58,7 @@ def settle_compute(device: str | torch.device, precision: str = "auto", *, work:
         raise InputError(f"precision is auto, bfloat16 or float32, but {precision!r} came")
     settled = _settle_device(device)
     if precision == "auto":
-        small = settled.type == "cpu" and work is not None and work <= SMALL_WORK
-        precision = "bfloat16" if _multiplies_bfloat16(settled) and not small else "float32"
+        precision = "bfloat16" if _multiplies_bfloat16(settled) else "float32"
     return Compute(settled, precision)
 
 

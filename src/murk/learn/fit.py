@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from murk.data import ArraySource, Examples, ImageSource, as_source, channel_moments
 from murk.errors import InputError, refuse
 from murk.learn.augment import Normalisation, augmentation_for
-from murk.learn.device import dense_work, settle_compute
+from murk.learn.device import settle_compute
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss, loss_named
 from murk.learn.protocol import protocol_named
@@ -82,7 +82,7 @@ def fit(
         weight_decay: the optimizer's decay, per unit of learning rate.
         augment: "auto" (grey images: affine; colour: crop and flip; features: none), "none", "affine", "crop-flip".
         device: "auto" or a torch device.
-        precision: "auto" (bfloat16 products where the hardware has them and they pay), "bfloat16" or "float32".
+        precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
         checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on.
         checkpoint_seconds: least time between two writes of it; it is also written on Ctrl-C.
         last_checkpoint: whether it is also written at the end.
@@ -157,7 +157,7 @@ def training_of(
         single_layer=sum(weight.requires_grad and weight.dim() > 1 for weight in network.parameters()) == 1,
         augment=augment, loss=objective.name, held_out=held_out, seed=seed,
     )  # fmt: skip
-    compute = settle_compute(device, precision, work=dense_work(network, recipe.batch_size))
+    compute = settle_compute(device, precision)
     targets = objective.targets(votes, noise, known, device=compute.device)
     size = len(source) * int(np.prod(source.example_shape)) * (1 if source.is_images else 4)
     if isinstance(source, ArraySource) and compute.device.type != "cpu" and size <= RESIDENT_BYTES:
