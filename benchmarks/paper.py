@@ -3,8 +3,8 @@
 python benchmarks/paper.py            draws docs/paper.md and docs/pictures/paper/ from results/paper_small.json
 python benchmarks/paper.py STORE ...  first adds to that file what these stores have run
 
-The runs themselves: MURK_DATA=FOLDER murk reproduce all --size small, some six hours on two cores, in as many parts as
-one likes. results/paper_small.json is what `murk study import` takes, so that anyone can go on from it.
+The runs themselves: MURK_DATA=FOLDER murk reproduce all --size small, some six and a half hours of one core, in as many
+parts as one likes. results/paper_small.json is what `murk study import` takes, so that anyone can go on from it.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from murk.errors import DataError, TrainingError
+from murk.errors import DataError, InputError, TrainingError
 from murk.lab import Store, Study, compute_run
 from murk.lab.batches import batches
 from murk.lab.compute import Computed, compute_batch
@@ -74,3 +75,13 @@ def test_noisy_images_come_from_wherever_a_setting_says(tmp_path, source):
     outcome = compute_run(run.settings).outcome
     assert outcome["facts"]["training_examples"] == (200 if source == "copies" else 800)
     assert outcome["facts"]["test_examples"] == 100
+
+
+def test_noise_from_a_file_that_has_changed_since_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = np.full((10, 10), 0.05) + 0.5 * np.eye(10)
+    np.save("noise.npy", rows)
+    (run,) = planned(tmp_path, noise=["channel:noise.npy"], seed=[0])
+    np.save("noise.npy", np.roll(rows, 1, axis=1))
+    with pytest.raises(InputError, match="not what it was"):
+        compute_run(run.settings)

@@ -14,6 +14,7 @@ from murk.paper import FIGURES, SIZES, draw_figure, figure_named, plan_figures, 
 from murk.paper.figure import Cell, accuracies
 from murk.paper.figure9 import labels_needed, needed_by_seed
 from murk.paper.figure9 import rows as needed_rows
+from murk.paper.gallery import panels_of
 from murk.paper.rates import best_rates
 from murk.paper.ways import EXACT, INDEPENDENT, PAPER, RATES, trained
 
@@ -99,7 +100,9 @@ def test_a_figure_whose_needs_have_not_run_asks_for_nothing_yet(tmp_path):
     with Store(tmp_path / "empty.sqlite") as store:
         (planned,) = plan_figures([figure_named("fig5")], SMOKE, store)
         assert planned.cells == ()
-        assert draw_figure(planned, SMOKE, store).rows == ()
+        drawn = draw_figure(planned, SMOKE, store)
+    assert drawn.rows == ()
+    assert panels_of(drawn).notes == ["Runs that must come first have not all run yet."]
 
 
 def test_the_orders_of_structured_noise_are_the_clean_networks_confusions(run_once):

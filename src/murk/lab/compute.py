@@ -16,7 +16,7 @@ from murk.errors import DataError, InputError, TrainingError
 from murk.lab.data_facts import dataset_of, sha256_of
 from murk.lab.mixed import Mixture, mixture
 from murk.lab.resolve import SOURCES, noise_of, train_settings
-from murk.lab.run import Run, run_together, run_training
+from murk.lab.run import Run, noise_sha256, run_together, run_training
 from murk.noise.draws import permutation
 
 __all__ = ["Computed", "compute_batch", "compute_run"]
@@ -101,6 +101,7 @@ def prepared(resolved: Mapping[str, Any]) -> tuple[Dataset, Mixture]:
 
     Raises:
         DataError: the data is not the one that the settings were resolved for.
+        InputError: the noise is not (a file that it is read from has changed).
     """
     whole = dataset_of(resolved["data"])
     _refuse_other_data(resolved["data"], resolved["data_sha256"])
@@ -111,6 +112,8 @@ def prepared(resolved: Mapping[str, Any]) -> tuple[Dataset, Mixture]:
         whole.train if everything else whole.train[chosen], whole.test[: resolved["test_size"]], name=whole.name
     )
     noise = noise_of(resolved, whole.num_classes)
+    if noise_sha256(noise) != resolved["noise_sha256"]:
+        raise InputError(f"the noise {resolved['noise']} is not what it was when this run was planned; plan it again")
     name: str = resolved["source"]
     source: str | Examples = name
     if name == "fresh":

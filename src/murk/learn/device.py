@@ -5,15 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 import torch
-from torch import nn
 
 from murk.errors import InputError
 
-__all__ = ["SMALL_WORK", "Compute", "dense_work", "settle_compute"]
-
-SMALL_WORK = 8_000_000
-"""Work of a step up to which small networks train faster together than one after another: MLPs of width 64 in batches
-of 128, of 256 in batches of 32 (`benchmarks/replicas.py`)."""
+__all__ = ["Compute", "settle_compute"]
 
 
 class Compute:
@@ -31,17 +26,6 @@ class Compute:
     def autocast(self) -> AbstractContextManager[object]:
         """Compute products in the precision chosen, inside a `with` block."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
-
-
-def dense_work(network: nn.Module, batch_size: int) -> int | None:
-    """Give the work of a training step, weights times examples; None for a network with convolutions.
-
-    Example:
-        >>> dense_work(nn.Linear(10, 5, bias=False), 32)
-        1600
-    """
-    weights = list(network.parameters())
-    return None if any(weight.dim() > 2 for weight in weights) else batch_size * sum(w.numel() for w in weights)
 
 
 def settle_compute(device: str | torch.device, precision: str = "auto") -> Compute:

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from murk.errors import InputError, TrainingError, refuse
-from murk.learn.device import SMALL_WORK, dense_work, settle_compute
+from murk.learn.device import settle_compute
 from murk.learn.fit import fit_of, training_of
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss
@@ -25,6 +25,7 @@ from murk.noise import Evidence, NoiseModel, Votes
 
 __all__ = ["Replica", "can_replicate", "fit_replicas", "replicas_pay"]
 
+STEP_OF_EACH = 500_000  # weights times examples a batch, for each replica
 FEWEST = 4  # replicas that this was measured with
 
 
@@ -151,15 +152,16 @@ def can_replicate(network: nn.Module) -> str:
 def replicas_pay(network: nn.Module, *, replicas: int, batch_size: int, device: str | torch.device = "auto") -> bool:
     """Tell whether training together is the faster way, by a rule read off `benchmarks/replicas.py`.
 
-    On a CPU: at least 4 replicas without convolutions, of at most 8 million weights times examples a batch. Measured
-    there on one thread, seconds one after another over seconds together, of 16 replicas, with products in bfloat16 and
-    in float32 (of 4 replicas: about two thirds of the gain):
+    On a CPU: at least 4 replicas without convolutions, of at most 2 million weights times examples a batch; of 16 at
+    most 8 million, in proportion between. Measured there on one thread, seconds one after another over seconds
+    together, with products in bfloat16 and in float32:
 
-        mlp1 of width 64, batch 32      1.6 million    2.7   2.2
-        mlp1 of width 64, batch 128     6.5 million    1.6   1.3
-        mlp1 of width 256, batch 32     6.5 million    1.7   1.3
-        mlp1 of width 256, batch 128     26 million    1.2   1.0
-        mlp2 of width 256, batch 512    138 million    0.9   0.9
+                                                       16 replicas   4 replicas
+        mlp1 of width 64, batch 32      1.6 million    2.7   2.2     2.1   1.7
+        mlp1 of width 64, batch 128     6.5 million    1.6   1.3     1.7   1.4
+        mlp1 of width 256, batch 32     6.5 million    1.7   1.3     1.5   1.1
+        mlp1 of width 256, batch 128     26 million    1.2   1.0     1.2   1.0
+        mlp2 of width 256, batch 512    138 million    0.9   0.9     1.2   1.0
         conv2, conv4 of width 16                       0.2 .. 0.7
 
     Larger steps are arithmetic and memory, of which stacking saves nothing; several convolutions at once are slower
@@ -177,13 +179,13 @@ def replicas_pay(network: nn.Module, *, replicas: int, batch_size: int, device: 
         >>> [replicas_pay(small, replicas=16, batch_size=size, device="cpu") for size in (32, 512)]
         [True, False]
     """
-    work = dense_work(network, batch_size)
+    weights = list(network.parameters())
     return (
         settle_compute(device).device.type == "cpu"
         and not can_replicate(network)
         and replicas >= FEWEST
-        and work is not None
-        and work <= SMALL_WORK
+        and all(weight.dim() <= 2 for weight in weights)
+        and batch_size * sum(weight.numel() for weight in weights) <= STEP_OF_EACH * min(replicas, 16)
     )
 
 

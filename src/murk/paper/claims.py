@@ -9,8 +9,8 @@ A row is judged by the 95 % Student interval of a difference over seeds, paired 
 
 Where a claim has several parts, all must hold, and one that does not is enough against it. Networks that have not
 learned show nothing: one of the accuracies compared must be above 30 % (guessing is 10 %), and all of them where the
-rule asks for accuracies alike; otherwise the verdict is "nothing learned". With
-fewer than two seeds, or at a size that leaves the comparison out, a claim is "not run".
+rule asks for accuracies alike; otherwise the verdict is "nothing learned". With fewer than two seeds, or at a size that
+leaves the comparison out, a claim is "not run".
 
 A statement that is false, at its edge, is said to hold in at most 2.5 % of studies, each row by itself and not all of
 them together; a true one of k parts, at its edge, is denied in at most k times as many. The interval is over what a

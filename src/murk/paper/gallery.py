@@ -20,8 +20,8 @@ def panels_of(drawn: Drawn) -> Panels:
     """Lay out what a figure shows, with the paper's values and everything that must be known to read it."""
     figure = drawn.figure
     marks = [Mark(value.panel, value.x, value.value, str(value)) for value in figure.values]
-    trained = f"{drawn.done:,} of {drawn.planned:,} runs have run." if drawn.planned else "Nothing is trained here."
-    notes = [drawn.size.note, trained + " " + INTERVALS] if drawn.planned else [trained]
+    runs = f"{drawn.done:,} of {drawn.planned:,} runs have run. {INTERVALS}"
+    notes = [drawn.size.note, runs] if drawn.planned else [_why_nothing_runs(drawn)]
     return Panels(
         f"{figure.title} ({drawn.size.name})", list(drawn.rows), figure.axis.title, figure.axis.scale, figure.y_title,
         figure.y_scale, marks, notes,
@@ -89,7 +89,7 @@ def claims_csv(claims: Sequence[Judged]) -> str:
 def _entry(drawn: Drawn) -> GalleryEntry:
     seeds = sorted({row["n_seeds"] for row in drawn.rows})
     facts = {
-        "Runs": f"{drawn.done:,} of {drawn.planned:,}" if drawn.planned else "none needed",
+        "Runs": f"{drawn.done:,} of {drawn.planned:,}" if drawn.planned else _why_nothing_runs(drawn),
         "Seeds a point": "none" if not seeds else f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}",
         "Computing": f"{drawn.seconds / 60:.0f} minutes, one run after another",
         "Machine": "; ".join(_machine(machine) for machine in drawn.machines) or "any",
@@ -97,6 +97,11 @@ def _entry(drawn: Drawn) -> GalleryEntry:
     }
     figure = drawn.figure
     return GalleryEntry(figure.name, figure.title, figure.shown, figure.claim, panels_of(drawn), facts)
+
+
+def _why_nothing_runs(drawn: Drawn) -> str:
+    waits = any(True for _ in drawn.figure.needs(drawn.size))
+    return "Runs that must come first have not all run yet." if waits else "Nothing is trained here."
 
 
 def _claim_row(judged: Judged) -> ClaimRow:
