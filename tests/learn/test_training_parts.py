@@ -18,11 +18,11 @@ from murk.learn.averaging import average_weights
 from murk.learn.checkpoint import read_tensors, write_tensors
 from murk.learn.device import settle_compute
 from murk.learn.protocol import PROTOCOLS, protocol_named
-from murk.learn.recipe import learning_rate_at, settle_recipe
+from murk.learn.recipe import Recipe, batch_size_for, learning_rate_at, settle_recipe
 from murk.learn.selection import Selection, held_out_examples
 
 
-def recipe_of(num_examples: int, **changes: object) -> object:
+def recipe_of(num_examples: int, **changes: object) -> Recipe:
     given_settings = {
         "protocol": PROTOCOLS["evidence"], "epochs": None, "batch_size": None, "learning_rate": None,
         "weight_decay": None, "batch_norm": False,
@@ -77,8 +77,27 @@ def test_groups_are_never_split() -> None:
 
 def test_the_rule_for_epochs_depends_on_the_number_of_examples_alone() -> None:
     long, short = recipe_of(1_000), recipe_of(10_000_000)
-    assert long.epochs > short.epochs >= 1  # type: ignore[attr-defined]
-    assert recipe_of(100).batch_size == 100  # type: ignore[attr-defined]
+    assert long.epochs > short.epochs >= 1
+    assert recipe_of(40).batch_size == 40
+
+
+@given(passes=st.integers(1, 10**12))
+def test_batches_are_the_largest_that_leave_seven_hundred_steps_within_their_bounds(passes: int) -> None:
+    batch_size = batch_size_for(passes)
+    assert batch_size in (64, 128, 256, 512)
+    assert batch_size == 64 or passes / batch_size >= 700
+    assert batch_size == 512 or passes / (2 * batch_size) < 700
+
+
+def test_batches_follow_how_much_is_shown_whether_by_epochs_or_by_passes() -> None:
+    assert recipe_of(10_000, epochs=10).batch_size == recipe_of(10_000, passes=100_000).batch_size == 128
+    assert recipe_of(10_000, passes=100_000).epochs == 10
+    assert recipe_of(10_000, epochs=100).batch_size == 512
+    assert recipe_of(10_000, epochs=100, batch_size=32).batch_size == 32
+
+
+def test_the_papers_batches_are_its_own() -> None:
+    assert {recipe_of(size, protocol=PROTOCOLS["paper"]).batch_size for size in (1_000, 100_000)} == {128}
 
 
 def test_all_faults_of_a_recipe_are_named_together() -> None:
@@ -140,11 +159,16 @@ def test_a_normalised_batch_has_the_means_taken_out() -> None:
 
 
 def test_augmentations_are_chosen_by_the_kind_of_example() -> None:
-    assert augmentation_for("auto", (28, 28, 1)) == "affine"
-    assert augmentation_for("auto", (32, 32, 3)) == "crop-flip"
-    assert augmentation_for("auto", (5,)) == "none"
+    assert augmentation_for("auto", (28, 28, 1), single_layer=False) == "affine"
+    assert augmentation_for("auto", (32, 32, 3), single_layer=False) == "crop-flip"
+    assert augmentation_for("auto", (5,), single_layer=False) == "none"
     with pytest.raises(InputError, match="features"):
-        augmentation_for("affine", (5,))
+        augmentation_for("affine", (5,), single_layer=False)
+
+
+def test_a_single_layer_sees_images_as_they_are_unless_told_otherwise() -> None:
+    assert augmentation_for("auto", (28, 28, 1), single_layer=True) == "none"
+    assert augmentation_for("affine", (28, 28, 1), single_layer=True) == "affine"
 
 
 def test_an_absent_device_is_refused() -> None:

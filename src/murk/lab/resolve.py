@@ -16,7 +16,7 @@ from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
 from murk.learn.device import settle_compute
 from murk.learn.protocol import protocol_named
-from murk.learn.recipe import epochs_of, settle_recipe
+from murk.learn.recipe import settle_recipe
 from murk.models import build
 from murk.noise import Dilution, Flat, NoiseModel, Structured, noise_named, random_ranking
 
@@ -54,13 +54,12 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
     held_out = way.held_out if setting.held_out is None else setting.held_out
     shown = size * (1 if setting.source == "copies" else 1 + (setting.alpha or 0))
     training = shown - (max(round(held_out * shown), 1) if held_out else 0)
-    batch_size, epochs = way.batch_size if setting.batch_size is None else setting.batch_size, setting.epochs
-    if setting.passes is not None and training > 0:
-        epochs = epochs_of(setting.passes, num_examples=training, batch_size=batch_size)
+    augment = way.augment if setting.augment is None else setting.augment
     recipe = settle_recipe(
-        training, protocol=way, batch_size=batch_size, learning_rate=setting.learning_rate, epochs=epochs,
-        weight_decay=setting.weight_decay, batch_norm=network.batch_norm, single_layer=network.single_layer,
-        augment=augmentation_for(way.augment if setting.augment is None else setting.augment, shape),
+        training, protocol=way, batch_size=setting.batch_size, learning_rate=setting.learning_rate,
+        epochs=setting.epochs, passes=setting.passes, weight_decay=setting.weight_decay,
+        batch_norm=network.batch_norm, single_layer=network.single_layer,
+        augment=augmentation_for(augment, shape, single_layer=network.single_layer),
         loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
     )  # fmt: skip
     compute = settle_compute(device, setting.precision)

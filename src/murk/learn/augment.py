@@ -97,15 +97,17 @@ def crop_and_flip(x: Float[Tensor, "B C H W"], uniforms: Float[Tensor, "B U"]) -
 AUGMENTATIONS: dict[str, Any] = {"affine": affine, "crop-flip": crop_and_flip}
 
 
-def augmentation_for(choice: str, example_shape: tuple[int, ...]) -> str:
-    """Settle "auto": affine for grey images, crop and flip for colour ones, none for features.
+def augmentation_for(choice: str, example_shape: tuple[int, ...], *, single_layer: bool) -> str:
+    """Settle "auto": affine for grey images, crop and flip for colour ones, none for features and for a single layer.
+
+    A single layer cannot learn to see past such changes: it only sees blurred classes.
 
     Raises:
         InputError: an unknown choice, or an augmentation of images for features.
     """
     images = len(example_shape) == 3
     if choice == "auto":
-        return "none" if not images else "affine" if example_shape[2] == 1 else "crop-flip"
+        return "none" if not images or single_layer else "affine" if example_shape[2] == 1 else "crop-flip"
     if choice != "none" and choice not in AUGMENTATIONS:
         raise InputError(f"augment is auto, none, {' or '.join(AUGMENTATIONS)}, but {choice!r} came")
     if choice != "none" and not images:

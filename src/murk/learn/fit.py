@@ -77,10 +77,11 @@ def fit(
             of 2017 (see `murk.learn.protocol`).
         loss: "evidence", "pairs", "soft-labels", "composite", "h-alpha", or a `Loss`.
         epochs: passes over the training examples; None for the one rule (see `murk.learn.recipe`).
-        batch_size: examples a step.
+        batch_size: examples a step; None for the rule.
         learning_rate: the optimizer's highest rate.
         weight_decay: the optimizer's decay, per unit of learning rate.
-        augment: "auto" (grey images: affine; colour: crop and flip; features: none), "none", "affine", "crop-flip".
+        augment: "auto" (grey images: affine; colour: crop and flip; features and models of a single layer: none),
+            "none", "affine", "crop-flip".
         device: "auto" or a torch device.
         precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
         checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on.
@@ -147,15 +148,17 @@ def training_of(
     _refuse_mismatch(source, votes, noise, images, num_classes)
     way = protocol_named(protocol)
     objective = loss_named(way.loss if loss is None else loss)
-    augment = augmentation_for(way.augment if augment is None else augment, source.example_shape)
     held_out = way.held_out if held_out is None else held_out
     training, held = held_out_examples(len(source), held_out, seed=seed, groups=groups)
     network = _network(model, source.example_shape, num_classes, seed)
+    single_layer = sum(weight.requires_grad and weight.dim() > 1 for weight in network.parameters()) == 1
+    augment = augmentation_for(
+        way.augment if augment is None else augment, source.example_shape, single_layer=single_layer
+    )
     recipe = settle_recipe(
         len(training), protocol=way, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
         weight_decay=weight_decay, batch_norm=any(isinstance(module, _BatchNorm) for module in network.modules()),
-        single_layer=sum(weight.requires_grad and weight.dim() > 1 for weight in network.parameters()) == 1,
-        augment=augment, loss=objective.name, held_out=held_out, seed=seed,
+        single_layer=single_layer, augment=augment, loss=objective.name, held_out=held_out, seed=seed,
     )  # fmt: skip
     compute = settle_compute(device, precision)
     targets = objective.targets(votes, noise, known, device=compute.device)

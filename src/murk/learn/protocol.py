@@ -20,7 +20,7 @@ class Protocol:
         optimizer: "adamw" or "adadelta".
         schedule: "cosine" (a linear warm-up over 5 % of the steps, then a cosine to 0) or "constant".
         averaging: whether the weights kept are averaged along the way, or those of the last step.
-        batch_size: examples a step.
+        batch_size: examples a step; None to go by how many examples are shown (`murk.learn.recipe`).
         learning_rate: the highest, of networks with hidden layers and of those without.
         weight_decay: of networks without BatchNorm and with it.
         augment: as `fit` takes it.
@@ -32,7 +32,7 @@ class Protocol:
     optimizer: str
     schedule: str
     averaging: bool
-    batch_size: int
+    batch_size: int | None
     learning_rate: tuple[float, float]
     weight_decay: tuple[float, float]
     augment: str
@@ -40,13 +40,13 @@ class Protocol:
 
 
 EVIDENCE = Protocol(
-    "evidence", loss="evidence", optimizer="adamw", schedule="cosine", averaging=True, batch_size=512,
-    learning_rate=(0.002, 0.03), weight_decay=(0.05, 0.5), augment="auto", held_out=0.1,
+    "evidence", loss="evidence", optimizer="adamw", schedule="cosine", averaging=True, batch_size=None,
+    learning_rate=(0.002, 0.01), weight_decay=(0.05, 0.5), augment="auto", held_out=0.1,
 )  # fmt: skip
 """murk's own training, one setting for all noise levels.
 
-Large batches, because noise drowns the gradient of a small one. A single layer has far to go and nothing to upset, so
-its rate is higher. BatchNorm takes the length of weights out: there decay only keeps their direction moving.
+A single layer has far to go and nothing to upset, so its rate is higher. BatchNorm takes the length of weights out:
+there decay only keeps their direction moving.
 """
 
 PAPER = Protocol(

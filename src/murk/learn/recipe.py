@@ -11,10 +11,12 @@ import numpy as np
 from murk.errors import refuse
 from murk.learn.protocol import Protocol
 
-__all__ = ["Recipe", "epochs_of", "learning_rate_at", "settle_recipe"]
+__all__ = ["Recipe", "batch_size_for", "epochs_of", "learning_rate_at", "settle_recipe"]
 
 PASSES = 100_000
 EPOCHS = (10, 200)
+STEPS = 700
+BATCHES = (64, 512)
 WARM_UP = 0.05  # share of all steps
 
 
@@ -58,6 +60,7 @@ def settle_recipe(
     *,
     protocol: Protocol,
     epochs: int | None,
+    passes: int | None = None,
     batch_size: int | None,
     learning_rate: float | None,
     weight_decay: float | None,
@@ -71,7 +74,8 @@ def settle_recipe(
     """Fill in what is None by the protocol, which is one for all noise levels.
 
     Ten epochs, or more where there are few examples: as many as show 100,000 examples, but at most 200; few, because
-    every epoch also learns noise by heart. A batch holds all examples where there are fewer.
+    every epoch also learns noise by heart. `passes` says in place of `epochs` about how many examples to show. Batches
+    as `batch_size_for` gives them, where the protocol does not say; a batch holds all examples where there are fewer.
 
     Raises:
         InputError: a value out of range, or fewer than one training example; all faults together.
@@ -83,15 +87,33 @@ def settle_recipe(
         _positive("learning_rate", learning_rate),
         "" if weight_decay == 0 else _positive("weight_decay", weight_decay),
     ])  # fmt: skip
-    low, high = EPOCHS
+    if epochs is None:
+        epochs = min(max(round(PASSES / num_examples), EPOCHS[0]), EPOCHS[1])
+    if batch_size is None:
+        batch_size = protocol.batch_size or batch_size_for(passes or epochs * num_examples)
+    if passes is not None:
+        epochs = epochs_of(passes, num_examples=num_examples, batch_size=batch_size)
     return Recipe(
-        epochs=min(max(round(PASSES / num_examples), low), high) if epochs is None else int(epochs),
-        batch_size=min(protocol.batch_size if batch_size is None else int(batch_size), num_examples),
+        epochs=int(epochs), batch_size=min(int(batch_size), num_examples),
         learning_rate=protocol.learning_rate[single_layer] if learning_rate is None else float(learning_rate),
         weight_decay=protocol.weight_decay[batch_norm] if weight_decay is None else float(weight_decay),
         augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
         optimizer=protocol.optimizer, schedule=protocol.schedule, averaging=protocol.averaging,
     )  # fmt: skip
+
+
+def batch_size_for(passes: int) -> int:
+    """Give the largest power of two, in [64, 512], that makes at least 700 steps of so many examples shown.
+
+    Large batches are the faster ones, but a network needs some hundreds of steps to get anywhere: noise makes each say
+    less, and the average over steps makes up for small batches.
+
+    Example:
+        >>> [batch_size_for(passes) for passes in (10_000, 100_000, 600_000)]
+        [64, 128, 512]
+    """
+    low, high = BATCHES
+    return min(max(1 << max(passes // STEPS, 1).bit_length() - 1, low), high)
 
 
 def epochs_of(passes: int, *, num_examples: int, batch_size: int) -> int:
