@@ -220,7 +220,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_place_and_keeps_the_last_good_
 def test_a_step_that_throws_the_weights_out_of_range_stops_and_is_not_saved(tmp_path: Path) -> None:
     """The loss of the first step is finite; what its update leaves behind is not."""
     path = tmp_path / "checkpoint.safetensors"
-    settings = QUICK | {"checkpoint": path, "checkpoint_seconds": 0, "learning_rate": 3e38, "held_out": 0.0}
+    settings = QUICK | {"checkpoint": path, "checkpoint_seconds": 0, "learning_rate": 3e38, "held_out": 0.0,
+                        "batch_size": len(FEW)}  # fmt: skip
     with pytest.raises(TrainingError, match=r"no longer finite at step .*there is no checkpoint"):
         murk.fit("mlp1", FEW, VOTES, noise=NOISE, **(settings | {"epochs": 1}))
     assert not path.exists()

@@ -52,6 +52,7 @@ def fit(
     learning_rate: float | None = None,
     weight_decay: float | None = None,
     augment: str | None = None,
+    consistency: float | None = None,
     device: str | torch.device = "auto",
     precision: str = "auto",
     checkpoint: str | Path | None = None,
@@ -82,6 +83,8 @@ def fit(
         weight_decay: the optimizer's decay, per unit of learning rate.
         augment: "auto" (grey images: affine; colour: crop and flip; features and models of a single layer: none),
             "none", "affine", "crop-flip".
+        consistency: weight, >= 0, of the disagreement between two augmented views of each image, which keeps noise from
+            being learned by heart (`murk.learn.consistency`); a step then takes twice as long. None for 0.
         device: "auto" or a torch device.
         precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
         checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on.
@@ -110,7 +113,7 @@ def fit(
     training = training_of(
         model, images, votes, noise=noise, known=known, groups=groups, held_out=held_out, protocol=protocol, loss=loss,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=weight_decay, augment=augment,
-        device=device, precision=precision, seed=seed,
+        consistency=consistency, device=device, precision=precision, seed=seed,
     )  # fmt: skip
     training.callbacks = callbacks
     if checkpoint is not None:
@@ -140,6 +143,7 @@ def training_of(
     device: str | torch.device,
     precision: str,
     seed: int,
+    consistency: float | None = None,
 ) -> Training:
     """Settle everything that `fit` leaves open and lay the training out, ready to run; arguments as `fit`."""
     source = as_source(images)
@@ -159,6 +163,7 @@ def training_of(
         len(training), protocol=way, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
         weight_decay=weight_decay, batch_norm=any(isinstance(module, _BatchNorm) for module in network.modules()),
         single_layer=single_layer, augment=augment, loss=objective.name, held_out=held_out, seed=seed,
+        consistency=consistency,
     )  # fmt: skip
     compute = settle_compute(device, precision)
     targets = objective.targets(votes, noise, known, device=compute.device)

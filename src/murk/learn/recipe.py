@@ -36,6 +36,7 @@ class Recipe:
         optimizer: "adamw" or "adadelta".
         schedule: "cosine" (the rate warms up, then falls as a cosine to 0) or "constant".
         averaging: whether the weights kept are averaged along the way.
+        consistency: weight of the disagreement of two views of an image in the loss, >= 0; 0 shows one view.
     """
 
     epochs: int
@@ -49,6 +50,7 @@ class Recipe:
     optimizer: str = "adamw"
     schedule: str = "cosine"
     averaging: bool = True
+    consistency: float = 0.0
 
     def steps_per_epoch(self, num_examples: int) -> int:
         """Whole batches in an epoch; the examples left over change with the epoch's order."""
@@ -70,12 +72,14 @@ def settle_recipe(
     loss: str,
     held_out: float,
     seed: int,
+    consistency: float | None = None,
 ) -> Recipe:
     """Fill in what is None by the protocol, which is one for all noise levels.
 
     Ten epochs, or more where there are few examples: as many as show 100,000 examples, but at most 200; few, because
-    every epoch also learns noise by heart. `passes` says in place of `epochs` about how many examples to show. Batches
-    as `batch_size_for` gives them, where the protocol does not say; a batch holds all examples where there are fewer.
+    every epoch also learns noise by heart. `passes` says in place of `epochs` about how many examples to show; two
+    views of one (`consistency`) count twice. Batches as `batch_size_for` gives them, where the protocol does not say;
+    a batch holds all examples where there are fewer.
 
     Raises:
         InputError: a value out of range, or fewer than one training example; all faults together.
@@ -86,19 +90,24 @@ def settle_recipe(
         _positive("batch_size", batch_size, whole=True),
         _positive("learning_rate", learning_rate),
         "" if weight_decay == 0 else _positive("weight_decay", weight_decay),
+        "" if consistency == 0 else _positive("consistency", consistency),
+        "" if not consistency or augment != "none" else
+        "consistency compares two augmented views of an image, but augment='none' makes them one; leave it out",
     ])  # fmt: skip
+    views = 2 if consistency else 1
     if epochs is None:
-        epochs = min(max(round(PASSES / num_examples), EPOCHS[0]), EPOCHS[1])
+        epochs = min(max(round(PASSES / views / num_examples), EPOCHS[0]), EPOCHS[1])
     if batch_size is None:
-        batch_size = protocol.batch_size or batch_size_for(passes or epochs * num_examples)
+        batch_size = protocol.batch_size or batch_size_for((passes or epochs * num_examples * views) // views)
     if passes is not None:
-        epochs = epochs_of(passes, num_examples=num_examples, batch_size=batch_size)
+        epochs = epochs_of(passes // views, num_examples=num_examples, batch_size=batch_size)
     return Recipe(
         epochs=int(epochs), batch_size=min(int(batch_size), num_examples),
         learning_rate=protocol.learning_rate[single_layer] if learning_rate is None else float(learning_rate),
         weight_decay=protocol.weight_decay[batch_norm] if weight_decay is None else float(weight_decay),
         augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
         optimizer=protocol.optimizer, schedule=protocol.schedule, averaging=protocol.averaging,
+        consistency=float(consistency or 0),
     )  # fmt: skip
 
 

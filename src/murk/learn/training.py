@@ -22,6 +22,7 @@ from murk.errors import DataError, InputError, TrainingError
 from murk.learn.augment import UNIFORMS, Normalisation
 from murk.learn.averaging import average_weights
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
+from murk.learn.consistency import consistency_at, disagreement
 from murk.learn.device import Compute
 from murk.learn.losses import Loss
 from murk.learn.optimizer import optimizer_of
@@ -160,28 +161,38 @@ class Training:
         """Make one step; return its mean loss, still on the device."""
         recipe, device = self.recipe, self.compute.device
         index = torch.from_numpy(batch).to(device)
-        drawn = None
-        if recipe.augment != "none":
-            drawn = uniforms(recipe.seed, f"augment/{epoch}", index, UNIFORMS)
-        x = self.normalisation.prepare(self.images.batch(index, device=device), augment=recipe.augment, uniforms=drawn)
+        images = self.images.batch(index, device=device)
+        x = self._view(images, index, f"augment/{epoch}")
+        if recipe.consistency:
+            x = torch.cat([x, self._view(images, index, f"another-view/{epoch}")])
+            index = torch.cat([index, index])
         rate = learning_rate_at(self.step, steps=self.steps, highest=recipe.learning_rate, schedule=recipe.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.model.train()
         with _seeded(recipe.seed, self.step, device), self.compute.autocast():
             logits = self.model(x)
-        if logits.shape != (len(batch), self.targets.num_classes):
+        if logits.shape != (len(index), self.targets.num_classes):
             raise InputError(
-                f"a model gives logits [B, K] = ({len(batch)}, {self.targets.num_classes}), but {tuple(logits.shape)} "
+                f"a model gives logits [B, K] = ({len(index)}, {self.targets.num_classes}), but {tuple(logits.shape)} "
                 "came; give its last layer one output a class"
             )
         loss = self._losses_of(logits, index, epoch).mean()
+        if recipe.consistency:
+            weight = consistency_at(self.step, steps=self.steps, highest=recipe.consistency)
+            loss = loss + weight * disagreement(*logits.float().chunk(2)).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         if recipe.averaging:
             average_weights(self.average, self.model, step=self.step)
         return loss.detach()
+
+    def _view(self, images: Tensor, index: Tensor, stream: str) -> Tensor:
+        """Give the images as the model reads them, augmented by draws of the stream."""
+        augment = self.recipe.augment
+        drawn = None if augment == "none" else uniforms(self.recipe.seed, stream, index, UNIFORMS)
+        return self.normalisation.prepare(images, augment=augment, uniforms=drawn)
 
     def _losses_of(self, logits: Tensor, index: Tensor, epoch: int | None) -> Tensor:
         """Hold logits against the votes of `index` (or the truth, where it is known); epoch None: without chance."""
