@@ -20,7 +20,10 @@ ORDER = (
     "sklearn", "cli",
 )  # fmt: skip
 STRANGERS = {("models", "data"), ("models", "noise"), ("audit", "plan")}
-HEAVY = ("matplotlib", "altair", "vl_convert", "ray", "typer", "rich", "pyarrow", "pandas", "sklearn", "PIL")
+HEAVY = (
+    "matplotlib", "altair", "vl_convert", "ray", "typer", "rich", "pyarrow", "pandas", "sklearn", "PIL", "datasets",
+    "lightning", "onnx", "onnxruntime", "onnxscript",
+)  # fmt: skip
 LONGEST = 400
 SOURCES = [path for part in ("src", "tests", "benchmarks") for path in sorted((ROOT / part).rglob("*.py"))]
 

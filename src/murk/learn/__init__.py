@@ -1,13 +1,18 @@
 """Fit a model to votes."""
 
+from murk.learn.averaging import polynomial_average
 from murk.learn.fit import fit
 from murk.learn.fitted import Fit
+from murk.learn.functional import composite_loss, evidence_loss, h_alpha_loss, pairs_loss, soft_label_loss
 from murk.learn.losses import LOSSES, Loss, loss_named
 from murk.learn.recipe import Recipe
 from murk.learn.replicas import Replica, can_replicate, fit_replicas, replicas_pay
+from murk.learn.selection import Selection, held_out_examples
 from murk.learn.training import Epoch, Progress
+from murk.learn.voted_dataset import VotedDataset
 
 __all__ = [
-    "LOSSES", "Epoch", "Fit", "Loss", "Progress", "Recipe", "Replica", "can_replicate", "fit", "fit_replicas",
-    "loss_named", "replicas_pay",
+    "LOSSES", "Epoch", "Fit", "Loss", "Progress", "Recipe", "Replica", "Selection", "VotedDataset", "can_replicate",
+    "composite_loss", "evidence_loss", "fit", "fit_replicas", "h_alpha_loss", "held_out_examples", "loss_named",
+    "pairs_loss", "polynomial_average", "replicas_pay", "soft_label_loss",
 ]  # fmt: skip

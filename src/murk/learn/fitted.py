@@ -21,6 +21,7 @@ from murk.errors import DataError, InputError, MurkError, refuse
 from murk.learn.augment import Normalisation
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
 from murk.learn.device import settle_compute
+from murk.learn.export import write_onnx
 from murk.learn.recipe import Recipe
 from murk.learn.training import Epoch
 from murk.measure import Estimate, accuracy
@@ -182,6 +183,25 @@ class Fit:
             raise DataError(f"cannot write {folder} ({error.strerror}); free space or choose another folder") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+    def export(self, path: str | Path) -> None:
+        """Write the classifier as one ONNX file (opset 18), for programs that know neither torch nor murk.
+
+        Input: "images", uint8 [N, H, W, C] in 0..255, or "features", float32 [N, D]: what `predict_probs` takes, for
+        any N; the normalisation is inside. Outputs: "probabilities" and "logits", float32 [N, K]. The file's metadata
+        holds `class_names` (a JSON list) and `murk_version`. Needs `pip install "murk[onnx]"`.
+
+        Args:
+            path: the file, ending in .onnx; an older one is replaced as a whole.
+
+        Raises:
+            InputError: another ending, a model of 2 GiB or more or one that ONNX cannot hold, or onnx is not installed.
+            DataError: the file cannot be written; nothing half-written is left.
+        """
+        write_onnx(
+            path, self.model, normalisation=self.normalisation, class_names=self.class_names,
+            example_shape=self.example_shape,
+        )  # fmt: skip
 
     def _facts(self, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
         settings = getattr(self.model, "settings", None)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from torch import Tensor
 
-from murk.errors import InputError
+from murk.errors import InputError, refuse
 from murk.noise.draws import permutation
+from murk.noise.numbers import real_numbers
 
 __all__ = ["Selection", "held_out_examples"]
 
@@ -25,19 +28,40 @@ class Selection:
         best: epoch with the lowest mean held-out loss so far; -1 before the first.
         selected: epoch that the rule keeps so far.
         best_losses: float32 [H], the best epoch's loss of each held-out example.
+
+    The three attributes are all there is to keep: `Selection(best, selected, best_losses)` goes on where one stopped.
+
+    Example:
+        >>> selection = Selection()
+        >>> held_out_losses = [1.4, 1.2, 1.3], [1.1, 1.0, 1.2], [1.9, 1.8, 1.7]
+        >>> [selection.offer(epoch, losses) for epoch, losses in enumerate(held_out_losses, start=1)]
+        [True, True, False]
+        >>> selection.selected
+        2
     """
 
     best: int = -1
     selected: int = -1
     best_losses: Float[np.ndarray, " H"] = field(default_factory=lambda: np.zeros(0, np.float32))
 
-    def offer(self, epoch: int, losses: Float[np.ndarray, " H"]) -> bool:
-        """Look at an epoch's held-out losses; return whether it is now the selected one.
+    def offer(self, epoch: int, losses: Any) -> bool:
+        """Look at an epoch's held-out losses; return whether it is now the selected one, whose weights are to be kept.
 
         Without held-out examples the last epoch is always the selected one.
+
+        Args:
+            epoch: its number, >= 0, rising from call to call.
+            losses: float [H], in nats: an array, a list or a tensor; the loss of each held-out example, the same
+                examples in the same order each time. What is constant an example cancels.
+
+        Raises:
+            InputError: losses that are not finite, or not of the same examples as before.
         """
+        losses = losses.detach().float().cpu().numpy() if isinstance(losses, Tensor) else losses
+        losses = real_numbers(losses, what="held-out losses").astype(np.float32)
+        refuse(_loss_faults(losses, None if self.best < 0 else len(self.best_losses)))
         if not len(losses) or self.best < 0 or losses.mean(dtype=np.float64) <= self.best_losses.mean(dtype=np.float64):
-            self.best, self.selected, self.best_losses = epoch, epoch, losses.astype(np.float32)
+            self.best, self.selected, self.best_losses = epoch, epoch, losses
             return True
         excess = losses.astype(np.float64) - self.best_losses
         standard_error = float(excess.std(ddof=1)) / math.sqrt(len(excess)) if len(excess) > 1 else math.inf
@@ -45,6 +69,20 @@ class Selection:
             self.selected = epoch
             return True
         return False
+
+
+def _loss_faults(losses: np.ndarray, held_out: int | None) -> list[str]:
+    """Say what is wrong with held-out losses; `held_out` is how many came before, None the first time."""
+    if losses.ndim != 1:
+        return [f'one loss a held-out example is compared, [H], but {list(losses.shape)} came; take no mean '
+                '(reduction="none") and join the batches']  # fmt: skip
+    wrong = np.flatnonzero(~np.isfinite(losses))
+    return [
+        "" if held_out is None or len(losses) == held_out else
+        f"expected the losses of the same {held_out} held-out examples, but {len(losses)} came",
+        f"held-out losses are finite, but that of example {wrong[0]} is {losses[wrong[0]]} ({len(wrong)} such); "
+        "lower the learning rate, or check the inputs" if len(wrong) else "",
+    ]  # fmt: skip
 
 
 def held_out_examples(
