@@ -1,29 +1,33 @@
 """When is it faster to train runs together (`fit_replicas`) than one after another (`fit`)?
 
-16 or 4 runs that differ in seed and alpha, on random images of MNIST's size; both ways do all a user would wait for
-(weighing votes, training, held-out selection). Two measurements:
-- one thread, by kind of model, batch and precision: seconds of `fit`, run after run, over seconds of `fit_replicas`, in
-  turns in one process, with the thread pinned to one core where the system allows it. The first line is the bar: mlp1
-  of 64 hidden units, batches of 32, at least 1.5.
-- the whole machine, for that first line: two processes of one thread, each with half of the runs one after another,
-  over two processes of one thread, each with half of them together. In turns; on the CPU only.
-`murk.learn.replicas_pay` is the rule read off these figures.
+Two measurements:
+- one thread, by kind of model, batch and precision, on random images of MNIST's size: 16, 8 or 4 runs that differ in
+  seed and alpha; seconds of `fit`, run after run, over seconds of `fit_replicas`, in turns in one process, with the
+  thread pinned to one core where the system allows it. Both ways do all a user would wait for (weighing votes,
+  training, held-out selection). `murk.learn.replicas_pay` is the rule read off these figures.
+- studies, as `murk study run` makes them: 16 runs (4 seeds, 4 alphas) on digits of mlp1 with 64 hidden units, batches
+  of 32, float32, in this process and by two workers; seconds of `run_study` with every run a job by itself, over
+  seconds with the parts that `murk.lab.batches` chooses. The start of workers, the data and the store are in it. The
+  bar: by two workers on two cores at least 1.5.
 
-About fifteen minutes on one core. Written to benchmarks/results/replicas.json; runs on CUDA where there is a device.
+About twenty minutes on two cores. Written to benchmarks/results/replicas.json; the first part runs on CUDA where there
+is a device, the second on the CPU.
 
-    python benchmarks/replicas.py [--repeats 5] [--only TEXT] [--device auto]
+    python benchmarks/replicas.py [--repeats 5] [--only TEXT] [--device auto] [--passes 120000]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
+import tempfile
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -31,6 +35,7 @@ from torch import nn
 
 import murk
 from machine import machine
+from murk.lab import Executor, Here, Processes, Store, Study
 from murk.learn import Replica, fit_replicas
 from murk.learn.device import settle_compute
 from murk.models import build
@@ -90,36 +95,37 @@ class Runs:
         return time.perf_counter() - started
 
 
-def half(way: str, numbers: range, precision: str, repeats: int, barrier: Any, queue: Any) -> None:
-    """In a process of its own: train half of the runs, over and over, from a common start."""
-    torch.set_num_threads(1)
-    runs = Runs(CELLS[0], numbers, device="cpu", precision=precision)
-    getattr(runs, way)()
-    for _ in range(repeats):
-        barrier.wait()
-        queue.put(runs.seconds(way))
+class Studies:
+    """A study of 16 small runs, to be made by one executor with every run by itself or with runs trained together."""
+
+    def __init__(self, executor: Executor, *, passes: int) -> None:
+        base = {"data": "digits", "model": "mlp1", "width": 64, "batch_size": 32, "precision": "float32",
+                "passes": passes}  # fmt: skip
+        self.study = Study.of("replicas", base=base, grid={"alpha": ALPHAS, "seed": [0, 1, 2, 3]})
+        self.executor, self.together_by = executor, 1
+
+    def seconds(self, way: str) -> float:
+        singly = mock.patch("murk.lab.driver.batches", lambda runs: ([run] for run in runs))
+        with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "s.sqlite") as store:
+            with singly if way == "alone" else nullcontext():
+                started = time.perf_counter()
+                self.study.run(store, executor=self.executor, device="cpu")
+                taken = time.perf_counter() - started
+            counts = [run.outcome["facts"]["trained_together"] for run in store.runs("replicas") if run.outcome]
+            self.together_by = max(self.together_by, *counts)
+        return taken
 
 
-def on_two_processes(precision: str, repeats: int) -> dict[str, Any]:
-    """Seconds until the slower of two processes is done, of both ways in turns."""
-    context = multiprocessing.get_context("spawn")
-    found: dict[str, list[float]] = {"alone": [], "together": []}
-    parties = {}
-    for way in found:
-        barrier, queue = context.Barrier(3), context.Queue()
-        halves = [range(8), range(8, 16)]
-        members = [context.Process(target=half, args=(way, n, precision, repeats, barrier, queue)) for n in halves]
-        parties[way] = (members, barrier, queue)
-        for member in members:
-            member.start()
-    for _ in range(repeats):
-        for way, (_, barrier, queue) in parties.items():
-            barrier.wait()
-            found[way].append(max(queue.get(), queue.get()))
-    for members, _, _ in parties.values():
-        for member in members:
-            member.join()
-    return summary(found)
+def studies(repeats: int, passes: int) -> list[dict[str, Any]]:
+    """Measure whole studies, both ways in turns."""
+    found = []
+    for workers, executor in ((0, Here()), (2, Processes(2))):
+        runs = Studies(executor, passes=passes)
+        measured = turns(runs, repeats)
+        print(f"study, {workers or 'no'} workers, trained together {runs.together_by}", measured["ratio"], flush=True)
+        facts = {"workers": workers, "passes": passes, "runs": 16, "trained_together": runs.together_by}
+        found.append(facts | measured)
+    return found
 
 
 def in_turns(cell: tuple[Any, ...], count: int, device: str, precision: str, repeats: int) -> dict[str, Any]:
@@ -127,6 +133,11 @@ def in_turns(cell: tuple[Any, ...], count: int, device: str, precision: str, rep
     runs = Runs(cell, range(count), device=device, precision=precision)
     Runs(cell, range(2), device=device, precision=precision).together()  # warm-up
     Runs(cell, range(1), device=device, precision=precision).alone()
+    return turns(runs, repeats)
+
+
+def turns(runs: Runs | Studies, repeats: int) -> dict[str, Any]:
+    """Seconds of both ways, in alternating order."""
     found: dict[str, list[float]] = {"alone": [], "together": []}
     for repeat in range(repeats):
         for way in [*found] if repeat % 2 else [*found][::-1]:
@@ -147,8 +158,9 @@ def summary(found: dict[str, list[float]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--only", default="", help="the cells whose name holds this text; nothing is written")
+    parser.add_argument("--only", default="", help="the cells whose name holds this text, or study; nothing is written")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--passes", type=int, default=120_000, help="images shown in each training of the studies")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
@@ -160,7 +172,7 @@ def main() -> None:
         model, width, batch, _, augment = cell
         conv = model.startswith("conv")
         for precision in dict.fromkeys([settled.precision] if conv else [settled.precision, "float32"]):
-            for count in (16, 4):
+            for count in (16, 8, 4):
                 name = f"{model} width {width} batch {batch} {augment} {precision} x{count}"
                 if arguments.only not in name:
                     continue
@@ -170,14 +182,12 @@ def main() -> None:
                          "replicas": count}  # fmt: skip
                 found.append(facts | measured)
                 print(name, measured["ratio"], flush=True)
+    if cores:
+        os.sched_setaffinity(0, cores)
+    whole = studies(arguments.repeats, arguments.passes) if arguments.only in "study" else []
     if arguments.only:
         return
-    results: dict[str, Any] = {"machine": machine(), "device": device, "one_thread": found}
-    if device == "cpu":
-        if cores:
-            os.sched_setaffinity(0, cores)
-        halves = results["two_processes_of_8_runs_each"] = on_two_processes(settled.precision, arguments.repeats)
-        print("two processes of 8 runs each", halves["ratio"])
+    results = {"machine": machine(), "device": device, "one_thread": found, "studies": whole}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -158,6 +159,59 @@ def test_watching_ends_when_nothing_waits_or_runs(finished, murk, tmp_path, monk
     assert lines == ["more: 1 waiting", "more: 1 running", "more: 1 failed"]
 
 
+def test_a_study_whose_driver_was_killed_is_told_as_interrupted_and_not_watched_for_ever(finished, murk, murk_json):
+    with Store("murk.sqlite") as store:
+        one = run_id({"n": 1})
+        for name in ("more", "most"):
+            store.add_study(name, [(one, {"n": 1}), *((run.id, run.settings) for run in store.runs("noise"))])
+        store.start(one)
+    outcome = murk("study status more --watch")
+    assert outcome.exit_code == 0 and outcome.stderr == "more: 1 interrupted, 4 done\n"
+    assert outcome.stdout.rstrip().endswith("Nobody is running them. To go on: murk study resume more")
+    assert "To go on: murk study resume NAME (NAME: more, most)" in murk("study status").stdout
+    assert murk("study status").stdout.count(one[:8]) == 1, "a run of two studies is one run"
+    said = murk_json("study status more")
+    assert not said["driven"] and [run["id"] for run in said["studies"][0]["running"]] == [one]
+
+
+def test_nothing_is_fetched_for_a_study_that_cannot_run(study, murk, monkeypatch, tmp_path):
+    def fetched(names):
+        pytest.fail(f"{list(names)} were fetched")
+
+    monkeypatch.setattr("murk.cli.study.fetch_sets", fetched)
+    study.write_text("[base]\ndata = 'cifar10'\nmodel = 'mpl1'\nalpha = 5\n")
+    outcome = murk("study run study.toml")
+    assert outcome.exit_code == 2 and "no model is called 'mpl1'" in outcome.stderr
+    assert not list(tmp_path.glob("murk.sqlite*"))
+
+
+@pytest.mark.parametrize("device", ["abacus", "meta"])
+def test_a_device_that_cannot_compute_what_waits_is_refused_and_the_runs_wait(study, murk, murk_json, device):
+    assert murk("study run study.toml --minutes 0.0000001").exit_code == 0
+    outcome = murk(f"study resume --device {device}")
+    assert outcome.exit_code == 2 and "device" in outcome.stderr and outcome.stderr.count("\n") == 1
+    assert murk_json("study status")["studies"][0]["counts"] == {**COUNTS, "waiting": 4, "done": 0}
+
+
+def test_a_ray_cluster_that_does_not_answer_is_told_before_a_store_is_begun(study, murk, tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed; pip install 'murk[ray]'")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    outcome = murk(f"study run study.toml --ray 127.0.0.1:{port}")
+    assert outcome.exit_code == 2 and "no Ray cluster answers" in outcome.stderr
+    assert not list(tmp_path.glob("murk.sqlite*"))
+
+
+def test_top_5_accuracy_stands_in_the_table_where_a_run_has_it(finished, murk, tmp_path):
+    assert "top5" not in murk("study results --csv").stdout
+    with Store(tmp_path / "murk.sqlite") as store:
+        store.connection.execute("UPDATE runs SET outcome = json_set(outcome, '$.estimates.top5', json(?))",
+                                 ('{"value": 0.75, "low": 0.5, "high": 0.875}',))  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(murk("study results --csv").stdout)))
+    assert [(row["top5"], row["top5_low"], row["top5_high"]) for row in rows] == [("0.75", "0.5", "0.875")] * 4
+    assert "top5 %" in murk("study results").stdout
+
+
 def test_results_are_the_same_numbers_in_every_form(finished, murk, murk_json, tmp_path):
     whole = murk_json("study results")
     assert (whole["study"], whole["schema"], len(whole["runs"])) == ("noise", 1, 4)
@@ -227,6 +281,9 @@ def test_importing_joins_runs_to_a_study_and_overwrites_none(finished, murk_json
         (lambda d: d["runs"].append(d["runs"][0]), "came twice"),
         (lambda d: d["runs"][3].update(outcome=None), "has an outcome when it is done"),
         (lambda d: d["runs"][3]["outcome"].pop("estimates"), "lacks estimates"),
+        (lambda d: d["runs"][3]["outcome"].update(facts={}), "lacks facts.training_seconds, a number, facts.test_ex"),
+        (lambda d: d["runs"][3]["outcome"].pop("machine"), "lacks machine with cores, precision, processor, threads"),
+        (lambda d: d["runs"][3]["outcome"]["estimates"].update(top5={}), "lacks estimates.top5 with value, low and"),
         (lambda d: d["runs"][3]["outcome"]["facts"].update(seconds=float("nan")), "facts.seconds is nan"),
         (lambda d: d["runs"][3].update(metrics=[[1, "loss", float("inf")]]), "'loss' at step 1 is inf"),
     ],

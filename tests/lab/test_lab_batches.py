@@ -14,7 +14,7 @@ BASE = {"data": "digits", "model": "mlp1", "width": 32, "batch_size": 32, "passe
 
 
 def planned(tmp_path, **grid):
-    study = Study.of("s", base=BASE, grid=grid)
+    study = Study.of("s", base={name: value for name, value in BASE.items() if name not in grid}, grid=grid)
     with Store(tmp_path / "s.sqlite") as store:
         store.add_study("s", study.resolved())
         return store.runs("s")
@@ -26,6 +26,19 @@ def test_runs_alike_but_for_seed_noise_and_rate_are_one_batch(tmp_path):
     assert sorted(map(len, parted)) == [8, 8]
     assert all(len({run.settings["protocol"] for run in part}) == 1 for part in parted)
     assert sorted(run.id for part in parted for run in part) == sorted(run.id for run in runs)
+
+
+def test_parts_are_the_same_again_whichever_of_them_are_done_already(tmp_path):
+    runs = planned(tmp_path, alpha=list(range(11)), seed=[0, 1])
+    parted = list(batches(runs))
+    assert max(map(len, parted)) > 1
+    for number, done in enumerate(parted):
+        left = [run for run in runs if run not in done]
+        assert list(batches(left)) == parted[:number] + parted[number + 1 :]
+
+
+def test_sixteen_runs_alike_keep_two_workers_busy(tmp_path):
+    assert len(list(batches(planned(tmp_path, alpha=[0, 1, 2, 5], seed=[0, 1, 2, 3])))) >= 2
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from filelock import FileLock
 
 from murk.errors import InputError
 from murk.lab.store import STATES, Store, StoredRun
@@ -255,3 +257,29 @@ def test_only_one_drives_at_a_time(store, tmp_path):
             raise RuntimeError("inside")
         with store.driving():
             assert store.counts()["running"] == 0
+
+
+def test_a_reader_knows_whether_somebody_drives(store):
+    with Store(store.path, read_only=True) as reader:
+        assert not reader.is_driven()
+        with store.driving():
+            assert reader.is_driven() and store.is_driven()
+        assert not reader.is_driven()
+
+
+def test_who_only_asks_keeps_no_driver_out(store):
+    """Asking takes the lock for a moment; here for a long one."""
+    asking = FileLock(store.path.with_name(store.path.name + ".lock"), thread_local=False)
+    asking.acquire()
+    threading.Timer(0.1, asking.release).start()
+    with store.driving():
+        assert store.is_driven()
+
+
+def test_one_state_is_seen_while_another_writes(store):
+    with Store(store.path, read_only=True) as reader, reader.reading():
+        before = reader.counts()
+        store.start(store.runs(states=["waiting"])[0].id)
+        assert reader.counts() == before
+    with Store(store.path, read_only=True) as reader:
+        assert reader.counts() == store.counts() != before

@@ -54,6 +54,14 @@ def test_a_closed_store_is_one_file(whole):
     assert [entry.name for entry in whole.parent.iterdir()] == [whole.name]
 
 
+def test_a_reader_leaves_one_file_too(whole):
+    with Store(whole, read_only=True) as store:
+        assert store.run(A).state == "done" and not store.is_driven()
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            store.connection.execute("DELETE FROM metrics")
+    assert [entry.name for entry in whole.parent.iterdir()] == [whole.name]
+
+
 def no_database(path):
     path.write_text("settings: none\n" * 100)
 

@@ -14,14 +14,15 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from murk.data import content_sha256, load
 from murk.errors import DataError, InputError
-from murk.lab import Here, Processes, Setting, Store, StoredRun, Study, resolve, run_id, run_study
+from murk.lab import Here, Processes, Setting, Store, Study, StudySummary, resolve, run_id, run_study
+from murk.lab.checkpoints import checkpoint_of
 from murk.lab.compute import Computed, compute_run
-from murk.lab.driver import checkpoint_of, seconds_left
 from murk.lab.executors import Ended
 
 PATIENCE = 120.0
@@ -97,6 +98,15 @@ def test_a_file_says_the_same_as_the_call_and_lends_its_name(tmp_path):
     assert Study.read(path).name == "other"
 
 
+def test_numbers_of_numpy_are_the_numbers_that_they_hold():
+    ranking = [[k for k in range(10) if k != label] for label in range(10)]
+    ours = Study.of("s", base={"alpha": np.int64(10), "delta": np.float64(1.0), "ranking": np.array(ranking)},
+                    grid={"seed": np.arange(2), "learning_rate": [np.float64(0.5)]})  # fmt: skip
+    plain = Study.of("s", base={"alpha": 10, "delta": 1.0, "ranking": ranking},
+                     grid={"seed": [0, 1], "learning_rate": [0.5]})  # fmt: skip
+    assert ours == plain and ours.resolved() == plain.resolved()
+
+
 def test_all_faults_of_settings_are_told_together_each_once():
     base = {"alhpa": 5, "train_size": 0, "alpha": 1, "model": 7}
     with pytest.raises(InputError) as fault:
@@ -111,6 +121,9 @@ def test_all_faults_of_settings_are_told_together_each_once():
         ({"grid": {"alpha": 5}}, "the grid's `alpha` is a list of values, but 5 came"),
         ({"grid": {"alpha": [], "data": "digits"}}, "`alpha` is a list.*`data` is a list"),
         ({"grid": {"alpha": [0]}, "runs": [{"alpha": 5}]}, "`alpha` stands both in the grid and in a run"),
+        ({"grid": {"alpha": [0]}, "base": {"alpha": 5}}, r"`alpha` stands both in the grid and in \[base\]"),
+        ({"grid": {"seed": [2, 3, 2]}, "base": {"alpha": 5}}, "the grid's `seed` has 2 twice"),
+        ({"base": 5, "grid": [1], "runs": [5]}, r"\[base\] is a table.*\[grid\] is a table.*\[\[runs\]\] are tables"),
         ({"base": {"data": "digits"}}, "a run needs its noise"),
     ],
 )
@@ -128,7 +141,8 @@ def test_a_study_has_a_printable_name(name):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("base = 5\nruns = 7\nbsae = 1", r"`bsae` came; \[base\] and \[grid\] are tables; \[\[runs\]\] are tables"),
+        ("base = 5\nruns = 7\nbsae = 1", r"`bsae` came; \[base\] is a table .*, but 5 came; \[\[runs\]\] are tables"),
+        ("base = " + "[" * 5000 + "]" * 5000, "is no TOML"),
         ("[base", "is no TOML"), ("name = 5\n[base]\nalpha = 0", "printable name, but 5 came"), ("", "needs its noise"),
     ],
 )  # fmt: skip
@@ -139,7 +153,8 @@ def test_a_file_that_is_no_study_is_refused(tmp_path, text, said):
 
 
 def test_what_cannot_be_run_is_told_together_before_anything_is_stored(store):
-    study = Study.of("wrong", base=TINY, grid={"alpha": [0], "model": ["mlp9", "mlp1"], "train_size": [200, 9000]})
+    base = {"data": "digits", "alpha": 0}
+    study = Study.of("wrong", base=base, grid={"model": ["mlp9", "mlp1"], "train_size": [200, 9000]})
     with pytest.raises(InputError, match=r"mlp9.*1,297 training images, but 9,000"):
         study.run(store)
     assert store.studies() == []
@@ -264,11 +279,12 @@ def test_what_is_still_computed_stops_before_its_run_waits_again(store):
     assert seen == [1] and store.counts() == {"waiting": 3, "running": 0, "done": 0, "failed": 1}
 
 
-def test_the_time_left_is_told_from_outside_while_something_runs():
-    states = [("done", 4.0), ("done", 8.0), ("running", None), ("running", None), ("waiting", None)]
-    runs = [StoredRun("", {}, state, None, None, 1, None, None, seconds) for state, seconds in states]
-    assert seconds_left(runs) == 6 * 3 / 2
-    assert seconds_left(runs[2:]) is None and seconds_left(runs[:2]) is None
+def test_the_time_left_counts_runs_that_go_on_together_as_at_the_same_time():
+    """16 done in 160 s at once, 16 running at once, 16 waiting: 160 s for those running and 160 s for the rest."""
+    counts = {"waiting": 16, "running": 16, "done": 16, "failed": 0}
+    assert StudySummary("s", "", counts, mean_seconds=160.0).seconds_left == 320.0
+    assert StudySummary("s", "", counts).seconds_left is None, "nothing is done yet"
+    assert StudySummary("s", "", {**counts, "running": 0}, mean_seconds=160.0).seconds_left is None
 
 
 # --- what becomes of it when it is cut off ---

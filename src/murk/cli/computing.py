@@ -25,14 +25,16 @@ def executor_for(*, jobs: int | None, ray: str | None, minutes: float | None, de
     """Say who computes, before anything is written.
 
     Raises:
-        InputError: --jobs beside --ray, minutes that are none, or a cluster that cannot be used.
+        InputError: --jobs beside --ray, minutes that are none, Ray missing, or no cluster at HOST:PORT.
     """
     refuse([
         "--jobs and --ray both say who computes; give one of them" if jobs is not None and ray is not None else "",
         "" if minutes is None or minutes > 0 else f"--minutes is a number > 0, but {minutes} came",
     ])  # fmt: skip
     if ray is not None:
-        return RayCluster(ray)
+        cluster = RayCluster(ray)
+        cluster.refuse_silence()
+        return cluster
     count = jobs or default
     return Here() if count == 1 else Processes(count)
 

@@ -23,8 +23,7 @@ from murk.cli.output import print_facts, print_json, print_rows
 from murk.cli.progress import progress_bar, shown_seconds
 from murk.errors import DataError, InputError
 from murk.files import replace_file
-from murk.lab import STATES, Executor, Store, StoredRun, Study, run_study
-from murk.lab.driver import seconds_left
+from murk.lab import Executor, Store, StoredRun, Study, StudySummary, run_study
 from murk.lab.study_results import (
     MEASURED,
     StudyResults,
@@ -59,8 +58,8 @@ def run(
     """Put a study into a store and run what is not done yet; the same again goes on where it stopped."""
     executor = executor_for(jobs=jobs, ray=ray, minutes=minutes)
     study = Study.read(file)
+    runs = study.resolved(device=device)  # first, so that nothing is fetched for what cannot be run
     fetch_sets(name for setting in study.settings for name in (setting.data, setting.source))
-    runs = study.resolved(device=device)
     with Store(store) as opened, opened.driving():
         opened.add_study(study.name, runs)
         _work_off(opened, study.name, executor, device=device, minutes=minutes, as_json=as_json)
@@ -92,7 +91,7 @@ def resume(
 def status(
     name: StudyName = None,
     store: StoreFile = STORE,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 seconds until all has ended.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 seconds until nobody works.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell how far the studies of a store are, also while they run."""
@@ -100,11 +99,13 @@ def status(
         if watch:
             with kept_on_interrupt(store, "only the watching has ended; the study itself goes on"):
                 _watch(opened, name)
-        studies = _looked_at(opened, name)
+        with opened.reading():
+            driven, found = _looked_at(opened, name)
+            studies = [_described(opened, study) for study in found]
     if as_json:
-        print_json({"store": str(store), "studies": studies})
+        print_json({"store": str(store), "driven": driven, "studies": studies})
     else:
-        _print_status(studies, store)
+        _print_status(studies, store, driven=driven)
 
 
 @study_app.command(epilog="Example: murk study results --csv")
@@ -204,22 +205,20 @@ def _chosen(store: Store, name: str | None) -> str:
     return names[0]
 
 
-def _looked_at(store: Store, name: str | None) -> list[dict[str, Any]]:
-    """Describe a study, or every one."""
+def _looked_at(store: Store, name: str | None) -> tuple[bool, list[StudySummary]]:
+    """Tell whether somebody drives a store, and how far a study is, or every one."""
+    before = store.is_driven()
     store.counts(name)  # refuses an unknown name
-    return [
-        _described(study.name, study.created, store.runs(study.name))
-        for study in store.studies()
-        if name in (None, study.name)
-    ]
+    found = [study for study in store.studies() if name in (None, study.name)]
+    return before or store.is_driven(), found  # a driver may come or go while one looks
 
 
-def _described(name: str, created: str, runs: list[StoredRun]) -> dict[str, Any]:
-    by_state = {state: [run for run in runs if run.state == state] for state in STATES}
+def _described(store: Store, study: StudySummary) -> dict[str, Any]:
+    failed, running = (store.runs(study.name, states=[state]) for state in ("failed", "running"))
     return {
-        "name": name, "created": created, "counts": {state: len(found) for state, found in by_state.items()},
-        "seconds_left": seconds_left(runs), "failed": [_failure(run) for run in by_state["failed"]],
-        "running": [{"id": run.id, "started": run.started, "attempts": run.attempts} for run in by_state["running"]],
+        "name": study.name, "created": study.created, "counts": study.counts, "seconds_left": study.seconds_left,
+        "failed": [_failure(run) for run in failed],
+        "running": [{"id": run.id, "started": run.started, "attempts": run.attempts} for run in running],
     }  # fmt: skip
 
 
@@ -228,43 +227,66 @@ def _failure(run: StoredRun) -> dict[str, Any]:
 
 
 def _watch(store: Store, name: str | None) -> None:
-    """Show how far the studies are until nothing waits or runs: in place on a terminal, else a line a change."""
+    """Show how far the studies are until nobody works on them: in place on a terminal, else a line a change."""
     terminal = sys.stderr.isatty()
     console = Console(file=sys.stderr)
     shown = ""
     with Live(console=console, transient=True, auto_refresh=False) if terminal else nullcontext() as live:
         while True:
-            studies = _looked_at(store, name)
-            text = "\n".join(map(_line, studies))
+            driven, studies = _looked_at(store, name)
+            text = "\n".join(_line(study, driven=driven) for study in studies)
             if live is not None:
                 live.update(Text(text), refresh=True)
             elif text != shown:
                 print(text, file=sys.stderr, flush=True)
             shown = text
-            if not any(study["counts"]["waiting"] + study["counts"]["running"] for study in studies):
+            if not driven or not any(_unfinished(study.counts) for study in studies):
                 return
             time.sleep(WATCH_SECONDS)
 
 
-def _line(study: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count} {state}" for state, count in study["counts"].items() if count)
-    return f"{study['name']}: {counts or 'no runs'}{_left(study['seconds_left'], ', {} left')}"
+def _unfinished(counts: dict[str, int]) -> int:
+    return counts["waiting"] + counts["running"]
+
+
+def _line(study: StudySummary, *, driven: bool) -> str:
+    counts = ", ".join(f"{count} {_called(state, driven)}" for state, count in study.counts.items() if count)
+    return f"{study.name}: {counts or 'no runs'}{_left(study.seconds_left if driven else None, ', {} left')}"
+
+
+def _called(state: str, driven: bool) -> str:
+    """Name a state; what runs while nobody drives was cut off."""
+    return "interrupted" if state == "running" and not driven else state
 
 
 def _left(seconds: float | None, form: str = "{}") -> str:
     return "" if seconds is None else form.format(shown_seconds(seconds))
 
 
-def _print_status(studies: list[dict[str, Any]], store: Path) -> None:
-    rows = [(study["name"], *study["counts"].values(), _left(study["seconds_left"])) for study in studies]
-    print_rows(f"Studies in {store}", ("study", "waiting", "running", "done", "failed", "time left"), rows)
-    running = [(study["name"], run["id"][:SHORT], run["started"], run["attempts"])
-               for study in studies for run in study["running"]]  # fmt: skip
-    if running:
-        print_rows("Running", ("study", "run", "since", "attempt"), running)
-    failed = [(study["name"], run["id"][:SHORT], run["error"]) for study in studies for run in study["failed"]]
-    if failed:
-        print_rows("Failed", ("study", "run", "error"), failed)
+def _print_status(studies: list[dict[str, Any]], store: Path, *, driven: bool) -> None:
+    rows = [(study["name"], *study["counts"].values(), _left(study["seconds_left"] if driven else None))
+            for study in studies]  # fmt: skip
+    running = _called("running", driven)
+    print_rows(f"Studies in {store}", ("study", "waiting", running, "done", "failed", "time left"), rows)
+    _print_runs(running, studies, "running", {"since": "started", "attempt": "attempts"})
+    _print_runs("failed", studies, "failed", {"error": "error"})
+    open_ones = [study["name"] for study in studies if _unfinished(study["counts"])]
+    if open_ones and not driven:
+        of = "" if len(open_ones) == 1 else f" (NAME: {', '.join(open_ones)})"
+        typer.echo(f"Nobody is running them. To go on: "
+                   f"{_command('resume', 'NAME' if of else open_ones[0], store)}{of}")  # fmt: skip
+
+
+def _print_runs(title: str, studies: list[dict[str, Any]], state: str, columns: dict[str, str]) -> None:
+    """List the runs of all studies in a state, each once, whichever studies have it."""
+    found: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    for study in studies:
+        for run in study[state]:
+            found.setdefault(run["id"], (run, []))[1].append(study["name"])
+    if found:
+        rows = [(run["id"][:SHORT], *(run[key] for key in columns.values()), ", ".join(names))
+                for run, names in found.values()]  # fmt: skip
+        print_rows(title.capitalize(), ("run", *columns, "study"), rows)
 
 
 def _print_failed(failed: list[StoredRun], among: list[StoredRun]) -> None:

@@ -14,8 +14,9 @@ from murk.learn.replicas import replicas_pay
 
 __all__ = ["LARGEST", "batches"]
 
-LARGEST = 16
-"""Runs trained together at most: what `murk.learn.replicas_pay` was measured with."""
+LARGEST = 8
+"""Runs trained together at most. More of them would gain little more, and leave workers without a job: of 16 runs, two
+workers train 8 each. It is the same whoever computes, and so are the runs' numbers."""
 OWN = ("alpha", "noise", "noise_sha256", "delta", "ranking", "weigh_as", "learning_rate")
 """Settings in which runs trained together may differ; and the seed, where it does not choose the images."""
 
@@ -24,8 +25,9 @@ def batches(runs: Sequence[StoredRun]) -> Iterator[list[StoredRun]]:
     """Part runs into those that are trained together, keeping the order of their first.
 
     Runs that differ only in seed, alpha, learning rate or the structure of their noise are one batch, if that is
-    faster (`murk.learn.replicas_pay`); any other run is a batch by itself. Only in float32: there a run trained with
-    others ends with the numbers it would have alone, while bfloat16 rounds so coarsely that trainings drift apart.
+    faster (`murk.learn.replicas_pay`), `LARGEST` of them at most; any other run is a batch by itself. Only in float32:
+    there a run trained with others ends with the numbers it would have alone, while bfloat16 rounds so coarsely that
+    trainings drift apart. Parts that are done leave the other parts as they are.
     """
     alike: dict[str, list[StoredRun]] = {}
     for run in runs:
@@ -55,5 +57,5 @@ def _pay(group: Sequence[StoredRun]) -> bool:
     network = network_of(
         train_settings(settings), example_shape=data.example_shape, num_classes=data.num_classes, seed=0
     )
-    count, size = min(len(group), LARGEST), int(settings["batch_size"])
-    return replicas_pay(network, replicas=count, batch_size=size, device=settings["device"])
+    size = int(settings["batch_size"])
+    return replicas_pay(network, replicas=len(group), batch_size=size, device=settings["device"])

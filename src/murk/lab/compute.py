@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from murk.data import Dataset, Examples
 from murk.errors import DataError, InputError, TrainingError
+from murk.lab.checkpoints import laid_aside
 from murk.lab.data_facts import dataset_of, sha256_of
 from murk.lab.mixed import Mixture, mixture
 from murk.lab.resolve import SOURCES, noise_of, train_settings
@@ -51,12 +53,35 @@ def compute_run(resolved: Mapping[str, Any], *, device: str = "auto", checkpoint
         TrainingError: the training had to stop.
     """
     dataset, mixed = prepared(resolved)
-    started = time.monotonic()
-    run = run_training(
-        dataset, mixed, settings=train_settings(resolved), described={}, device=_device(device, resolved),
-        checkpoint=checkpoint, last_checkpoint=False, data={},
-    )  # fmt: skip
+    settled, started = _device(device, resolved), time.monotonic()
+
+    def train(callback: Callable[[Any], None]) -> Run:
+        return run_training(
+            dataset, mixed, settings=train_settings(resolved), described={}, device=settled, checkpoint=checkpoint,
+            last_checkpoint=False, data={}, callbacks=(callback,),
+        )  # fmt: skip
+
+    run = _going_on(train, checkpoint)
     return outcome_of(run, seconds=time.monotonic() - started)
+
+
+def _going_on(train: Callable[[Callable[[Any], None]], Run], checkpoint: Path | None) -> Run:
+    """Train from the checkpoint; where nothing can go on from it, damaged or of another training, begin again."""
+    begun = Event()
+    try:
+        return train(lambda progress: begun.set())
+    except (DataError, InputError):
+        if begun.is_set() or checkpoint is None or not checkpoint.exists():
+            raise
+    aside = laid_aside(checkpoint)
+    checkpoint.replace(aside)
+    try:
+        return train(lambda progress: begun.set())
+    finally:
+        if begun.is_set():
+            aside.unlink()
+        else:  # it was not to blame: without it the training cannot begin either
+            aside.replace(checkpoint)
 
 
 def compute_batch(batch: Sequence[Mapping[str, Any]], *, device: str = "auto") -> list[Computed | TrainingError]:
@@ -79,7 +104,7 @@ def compute_batch(batch: Sequence[Mapping[str, Any]], *, device: str = "auto") -
 
 def outcome_of(run: Run, *, seconds: float, together: int = 1) -> Computed:
     """Put a run's findings into plain values."""
-    found, steps = run.result.to_dict(), run.fit.recipe.steps_per_epoch(_num_trained(run))
+    found = run.result.to_dict()
     outcome = {name: found[name] for name in ("estimates", "remarks", "machine", "versions")}
     facts = {name: value for name, value in found["facts"].items() if name != "recipe"}  # the settings hold it
     facts |= {"test_examples": len(run.predictions.labels), "training_seconds": round(seconds, 3)}
@@ -87,7 +112,7 @@ def outcome_of(run: Run, *, seconds: float, together: int = 1) -> Computed:
     facts |= {"held_out_loss_last": run.fit.history[-1].held_out_loss}
     outcome |= {"facts": facts, "confusion": _confusion(run) if facts["noise_rate"] == 0 else None}
     metrics = [
-        (epoch.epoch * steps, name, float(value))
+        (epoch.epoch * run.steps_per_epoch, name, float(value))
         for epoch in run.fit.history
         for name, value in (("training_loss", epoch.training_loss), ("held_out_loss", epoch.held_out_loss),
                             ("held_out_error", epoch.held_out_error))
@@ -137,11 +162,6 @@ def _device(asked: str, resolved: Mapping[str, Any]) -> str:
 def _refuse_other_data(name: str, sha256: str) -> None:
     if sha256_of(name) != sha256:
         raise DataError(f"{name} is not the set that this run was planned for (its content differs); plan it again")
-
-
-def _num_trained(run: Run) -> int:
-    total = int(run.result.facts["training_examples"])
-    return total - round(run.fit.recipe.held_out * total)
 
 
 def _confusion(run: Run) -> list[list[float]] | None:

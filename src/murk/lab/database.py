@@ -36,7 +36,8 @@ class Database:
 
     Args:
         path: the file; it and its folders are made unless `read_only`. An older layout is brought up to date.
-        read_only: change nothing, not even the layout.
+        read_only: change nothing that is stored, not even the layout. What SQLite puts beside the file while it is open
+            goes with the last who closes it.
 
     Attributes:
         connection: to the file, in autocommit mode.
@@ -107,6 +108,20 @@ class Database:
                         self.connection.execute(statement)
                 raise
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the file inside the `with`, whoever is writing meanwhile."""
+        if self.connection.in_transaction:
+            yield
+            return
+        with self.errors_told():
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+
     def _open_to_write(self) -> sqlite3.Connection:
         """Open the file, or begin it, with its folders."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,8 +131,10 @@ class Database:
         """Open the file as it is, sharing memory with a writer if there is one."""
         if not self.path.is_file():
             raise DataError(f"there is no store {self.path}; check the path, or run a study into it")
-        connection = self._connect("mode=ro")
+        # a connection that may not write at all could not clear away the log and the shared memory that it made
+        connection = self._connect("mode=rw")
         try:
+            connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT 1 FROM sqlite_master")
         except sqlite3.Error as error:
             connection.close()

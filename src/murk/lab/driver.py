@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
-from murk.errors import DataError, InputError, TrainingError
+from murk.errors import DataError, InputError, TrainingError, refuse
 from murk.lab.batches import batches
+from murk.lab.checkpoints import RunCheckpoint, checkpoint_of
 from murk.lab.compute import Computed, compute_batch, compute_run
 from murk.lab.data_facts import dataset_of
 from murk.lab.executors import Ended, Executor, Here, Job
@@ -18,10 +19,9 @@ from murk.lab.resolve import SOURCES
 from murk.lab.store import Store
 from murk.lab.stored import StoredRun
 from murk.lab.threads import one_thread
+from murk.learn.device import settle_compute
 
-__all__ = ["StudyProgress", "checkpoint_of", "run_study", "seconds_left", "seconds_of"]
-
-STOPPING = "DataError: "
+__all__ = ["StudyProgress", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ def run_study(
     """Run what a stored study has waiting; resume is the same call.
 
     A run is done when its outcome is in the store, and is never run again. Killed at any moment, a driver or a worker
-    loses at most what its trainings have done since their last checkpoint; runs trained together (`murk.lab.batches`,
-    at most 16, and small) begin again. Where data cannot be read, or the disk is full, all of it stops, and what has
-    not ended waits.
+    loses at most what its trainings have done since their last checkpoint, which lies beside the store until the run is
+    done. Runs trained together (`murk.lab.batches`, few and small), and those on machines that do not see the store's
+    folder, begin again. Where data cannot be read, or the disk is full, all of it stops, and what has not ended waits.
 
     Args:
         store: the file, of which this process becomes the one driver.
@@ -70,7 +70,8 @@ def run_study(
         on_progress: called with a `StudyProgress` at the start and whenever a run ends.
 
     Raises:
-        InputError: no such study, or another process is driving this store.
+        InputError: no such study, runs planned for a kind of device that is not here, or another process is driving
+            this store; nothing has begun.
         DataError: data cannot be read, or the disk is full; what is done is kept.
         KeyboardInterrupt: on Ctrl-C; runs cut off wait again, with their checkpoints.
     """
@@ -79,20 +80,6 @@ def run_study(
     with store.driving():
         drive = _Drive(store, name, device, minutes, on_progress or (lambda progress: None))
         return drive.through(executor or Here())
-
-
-def seconds_left(runs: Sequence[StoredRun]) -> float | None:
-    """Estimate from outside when the driver of a study will be through, at the pace of the runs that are done.
-
-    Args:
-        runs: all of the study.
-
-    Returns:
-        Seconds, or None where nothing is running or nothing is done yet.
-    """
-    taken = [seconds for run in runs if run.state == "done" and (seconds := seconds_of(run)) is not None]
-    running, waiting = (sum(run.state == state for run in runs) for state in ("running", "waiting"))
-    return sum(taken) / len(taken) * (waiting + running) / running if taken and running else None
 
 
 class _Drive:
@@ -109,6 +96,7 @@ class _Drive:
         self._members: dict[str, list[str]] = {}
 
     def through(self, executor: Executor) -> StudyProgress:
+        self._refuse_other_device()
         self._refuse_missing_data()
         progress = self._tell(None)
         ends = executor.run(_compute, self._jobs(), on_start=self._begin)
@@ -126,6 +114,17 @@ class _Drive:
                 checkpoint_of(self._store, "any").parent.rmdir()
         return progress
 
+    def _refuse_other_device(self) -> None:
+        """Refuse runs planned for another kind of device than computes here, before each of them fails."""
+        asked = None if self._device == "auto" else settle_compute(self._device).device.type
+        refuse(
+            f"{count} waiting runs of {self._name} are planned for a device of the kind {kind}, "
+            + (f"but {asked} came" if asked else "which is not here")
+            + "; resume on one, or plan the study for this machine: murk study run FILE.toml"
+            for kind, count in Counter(run.settings["device"] for run in self._waiting).items()
+            if (kind != asked if asked else not _is_here(kind))
+        )
+
     def _refuse_missing_data(self) -> None:
         """Load every set once before anything runs, so that a missing one is told once."""
         named = {run.settings[key]: None for run in self._waiting for key in ("data", "source")}
@@ -139,7 +138,7 @@ class _Drive:
                 return
             key = together[0].id
             self._members[key] = [run.id for run in together]
-            yield Job(key, ([run.settings for run in together], self._device, str(checkpoint_of(self._store, key))))
+            yield Job(key, ([run.settings for run in together], self._device, RunCheckpoint.of(self._store, key)))
 
     def _begin(self, key: str) -> None:
         with self._store.at_once():
@@ -148,14 +147,16 @@ class _Drive:
 
     def _keep(self, job: Ended) -> None:
         """Keep how a job ended, all its runs at once: resumed, runs are trained with the same others again."""
-        if job.error is not None and job.error.startswith(STOPPING):  # no other run would fare better
-            raise DataError(f"{job.error.removeprefix(STOPPING)}; what is done is kept, and the rest waits")
+        if job.stops_all:
+            told = str(job.error).partition(": ")[2]
+            raise DataError(f"{told}; what is done is kept, and the rest waits")
         members = self._members[job.key]
         found = [job.error] * len(members) if job.error is not None else job.value
         with self._store.at_once():
             for run_id, end in zip(members, found, strict=True):
                 self._keep_one(run_id, end)
-        checkpoint_of(self._store, job.key).unlink(missing_ok=True)
+        if self._store.run(job.key).state == "done":  # one that failed tells of its checkpoint, and may go on from it
+            RunCheckpoint.of(self._store, job.key).forget()
 
     def _keep_one(self, run_id: str, end: Computed | str) -> None:
         error = end if isinstance(end, str) else None
@@ -179,23 +180,19 @@ class _Drive:
         return progress
 
 
-def checkpoint_of(store: Store, key: str) -> Path:
-    """Name the file in which a run that takes long keeps its training."""
-    path = store.path.absolute()  # a worker may stand in another folder
-    return path.with_name(f"{path.name}.checkpoints") / f"{key}.safetensors"
+def _is_here(kind: str) -> bool:
+    """Tell whether this machine has a device of a kind."""
+    try:
+        return settle_compute(kind).device.type == kind
+    except InputError:
+        return False
 
 
-def seconds_of(run: StoredRun) -> float | None:
-    """Tell how long a run took; of several trained together each its share."""
-    facts = (run.outcome or {}).get("facts", {})
-    return facts.get("training_seconds", run.seconds) if facts.get("trained_together", 1) > 1 else run.seconds
-
-
-def _compute(argument: tuple[list[Mapping[str, Any]], str, str]) -> list[Computed | str]:
+def _compute(argument: tuple[list[Mapping[str, Any]], str, RunCheckpoint]) -> list[Computed | str]:
     """Compute the runs of a job: one with its checkpoint, or several together."""
     settings, device, checkpoint = argument
     with one_thread():
         if len(settings) == 1:
-            return [compute_run(settings[0], device=device, checkpoint=Path(checkpoint))]
+            return [compute_run(settings[0], device=device, checkpoint=checkpoint.seen_here())]
         ends = compute_batch(settings, device=device)
     return [f"{type(end).__name__}: {end}" if isinstance(end, TrainingError) else end for end in ends]

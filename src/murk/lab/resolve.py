@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
+from murk.data import ENTRIES
 from murk.errors import InputError, refuse
 from murk.lab.data_facts import DataFacts, data_facts
-from murk.lab.run import RunSettings, noise_sha256
+from murk.lab.run import RunSettings, name_fault, noise_sha256
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
 from murk.learn.device import settle_compute
 from murk.learn.protocol import protocol_named
-from murk.learn.recipe import settle_recipe
-from murk.models import build
+from murk.learn.recipe import Recipe, settle_recipe
+from murk.models import build, options
 from murk.noise import Dilution, Flat, NoiseModel, Structured, noise_named, random_ranking
 
-__all__ = ["RUN_VERSION", "SOURCES", "noise_of", "resolve", "run_id", "train_settings"]
+__all__ = ["RUN_VERSION", "SOURCES", "noise_of", "resolve", "resolve_all", "run_id", "train_settings"]
+
+Made = TypeVar("Made")
 
 RUN_VERSION = 1
 """Of what a run does with its settings; it goes up when the same settings would give other numbers."""
@@ -40,29 +43,49 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
         Plain values, as JSON holds them; `train_settings` and `noise_of` read them back.
 
     Raises:
-        InputError: what cannot be run: an unknown model or option, more images than there are, noise out of range.
+        InputError: what cannot be run: an unknown model or option, more images than there are, noise out of range; all
+            faults together.
         DataError: the data cannot be found.
     """
-    data, way = data_facts(setting.data), protocol_named(setting.protocol)
-    noise = noise_of(asdict(setting), data.num_classes)
-    setting = canonical(setting, noise)
-    foreign = None if setting.source in SOURCES else data_facts(setting.source)
-    refuse(_faults(setting, noise, data, foreign))
+    return resolve_all([setting], device=device)[0]
+
+
+def resolve_all(settings: Iterable[Setting], *, device: str = "auto") -> list[dict[str, Any]]:
+    """Fill the gaps of many settings; arguments as `resolve`.
+
+    Raises:
+        InputError: all faults of all settings together, each once.
+        DataError: data that cannot be found.
+    """
+    attempts = _Attempts()
+    found = [_resolved(setting, device, attempts) for setting in settings]
+    refuse(attempts.faults)
+    return [complete for complete in found if complete is not None]
+
+
+def _resolved(setting: Setting, device: str, attempts: _Attempts) -> dict[str, Any] | None:
+    """Fill the gaps of a setting, or note all that keeps it from being run."""
+    data = attempts.made(lambda: data_facts(setting.data))
+    compute = attempts.made(lambda: settle_compute(device, setting.precision))
+    if data is None:
+        attempts.made(lambda: options(setting.model))  # its name is all that can be checked without the data
+        return None
+    noise = attempts.made(lambda: noise_of(asdict(setting), data.num_classes))
+    if noise is not None:
+        setting = canonical(setting, noise)
+    foreign = None if setting.source in SOURCES else attempts.made(lambda: _other_set(setting.source))
+    network = attempts.made(lambda: _network_facts(
+        setting.model, data.example_shape, data.num_classes, tuple(setting.model_options.items())
+    ))  # fmt: skip
+    attempts.note(_size_faults(setting, data, foreign))
+    if noise is not None:
+        attempts.note(_noise_faults(setting, noise))
+    if noise is None or network is None or compute is None:
+        return None
     size = data.train if setting.train_size is None else setting.train_size
-    shape, options = data.example_shape, tuple(setting.model_options.items())
-    network = _network_facts(setting.model, shape, data.num_classes, options)
-    held_out = way.held_out if setting.held_out is None else setting.held_out
-    shown = size * (1 if setting.source == "copies" else 1 + (setting.alpha or 0))
-    training = shown - (max(round(held_out * shown), 1) if held_out else 0)
-    augment = way.augment if setting.augment is None else setting.augment
-    recipe = settle_recipe(
-        training, protocol=way, batch_size=setting.batch_size, learning_rate=setting.learning_rate,
-        epochs=setting.epochs, passes=setting.passes, weight_decay=setting.weight_decay,
-        batch_norm=network.batch_norm, single_layer=network.single_layer,
-        augment=augmentation_for(augment, shape, single_layer=network.single_layer),
-        loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
-    )  # fmt: skip
-    compute = settle_compute(device, setting.precision)
+    recipe = attempts.made(lambda: _recipe(setting, data, network, size))
+    if recipe is None:
+        return None
     plain = {**asdict(setting), **asdict(recipe), **network.options}
     del plain["passes"]
     return {
@@ -71,6 +94,56 @@ def resolve(setting: Setting, *, device: str = "auto") -> dict[str, Any]:
         "data_sha256": data.sha256, "noise_sha256": noise_sha256(noise),
         "source_sha256": None if foreign is None else foreign.sha256, "version": RUN_VERSION,
     }  # fmt: skip
+
+
+class _Attempts:
+    """Makes one thing after another, and keeps the faults of those that cannot be made.
+
+    Attributes:
+        faults: as keys, in the order in which they came, each once.
+    """
+
+    def __init__(self) -> None:
+        self.faults: dict[str, None] = {}
+
+    def made(self, make: Callable[[], Made]) -> Made | None:
+        """Give what is made, or None where it is refused."""
+        try:
+            return make()
+        except InputError as error:
+            self.note([str(error)])
+            return None
+
+    def note(self, faults: Iterable[str]) -> None:
+        """Keep faults; empty ones are none."""
+        self.faults |= dict.fromkeys(fault for fault in faults if fault)
+
+
+def _recipe(setting: Setting, data: DataFacts, network: _NetworkFacts, size: int) -> Recipe:
+    """Settle how the run trains."""
+    way, shape = protocol_named(setting.protocol), data.example_shape
+    held_out = way.held_out if setting.held_out is None else setting.held_out
+    shown = size * (1 if setting.source == "copies" else 1 + (setting.alpha or 0))
+    training = shown - (max(round(held_out * shown), 1) if held_out else 0)
+    augment = way.augment if setting.augment is None else setting.augment
+    return settle_recipe(
+        training, protocol=way, batch_size=setting.batch_size, learning_rate=setting.learning_rate,
+        epochs=setting.epochs, passes=setting.passes, weight_decay=setting.weight_decay,
+        batch_norm=network.batch_norm, single_layer=network.single_layer,
+        augment=augmentation_for(augment, shape, single_layer=network.single_layer),
+        loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
+    )  # fmt: skip
+
+
+def _other_set(name: str) -> DataFacts:
+    """Tell the facts of the set whose images carry the noise."""
+    try:
+        return data_facts(name)
+    except InputError as error:
+        sets = [entry.name for entry in ENTRIES]
+        if ":" in name or name in (*sets, "imagenet"):
+            raise
+        raise InputError(f"{name_fault('source', name, (*SOURCES, *sets))}, and folders of images") from error
 
 
 def canonical(setting: Setting, noise: NoiseModel) -> Setting:
@@ -84,30 +157,38 @@ def canonical(setting: Setting, noise: NoiseModel) -> Setting:
         changes = {"alpha": noise.alpha, "noise": None, "delta": None, "ranking": None}
     elif setting.delta is not None:
         changes = {"delta": float(setting.delta)}
-        if setting.ranking == "random":
-            changes["ranking"] = "random:0"
+        if isinstance(setting.ranking, str):
+            changes["ranking"] = f"random:{_seed_of(setting.ranking)}"
     if isinstance(noise, Dilution) and noise.alpha == 0:
         changes |= {"source": "copies", "weigh_as": "given"}
     return replace(setting, **changes)
 
 
-def _faults(setting: Setting, noise: NoiseModel, data: DataFacts, foreign: DataFacts | None) -> list[str]:
-    """Say what of a setting does not go together."""
-    dilution, source, loss = isinstance(noise, Dilution), setting.source, setting.loss
-    uniform = isinstance(noise, Dilution) and isinstance(noise.pattern, Flat)
-    elsewhere = source not in ("copies", "same-set", "fresh")
+def _size_faults(setting: Setting, data: DataFacts, foreign: DataFacts | None) -> list[str]:
+    """Say what of a setting does not go with the data."""
     return [
         _size_fault(setting.train_size, data.train, "training"), _size_fault(setting.test_size, data.test, "test"),
         "" if setting.seed < 2**63 else f"a seed is below 2^63, but {setting.seed} came",
+        "" if setting.source != "fresh" or setting.train_size != data.train else
+        f"train_size leaves no fresh image over: there are {data.train:,}",
+        "" if foreign is None or foreign.example_shape == data.example_shape else
+        f"images of {setting.source} have the shape {foreign.example_shape}, those of {setting.data} "
+        f"{data.example_shape}",
+    ]  # fmt: skip
+
+
+def _noise_faults(setting: Setting, noise: NoiseModel) -> list[str]:
+    """Say what of a setting does not go with its noise."""
+    dilution, source = isinstance(noise, Dilution), setting.source
+    uniform = isinstance(noise, Dilution) and isinstance(noise.pattern, Flat)
+    elsewhere = source not in ("copies", "same-set", "fresh")
+    return [
         "" if dilution or source == "copies" else f"noisy images from elsewhere ({source}) go with a dilution: alpha",
         "" if uniform or not elsewhere else f"images of {source} have no true class, so their labels are uniform",
         "" if setting.weigh_as == "given" or (dilution and source == "copies") else
         "weigh_as independent is for votes of a dilution on the images themselves; others already are independent",
-        "" if loss != "h-alpha" or (dilution and source == "copies") else "the loss h-alpha is that of a dilution",
-        "" if source != "fresh" or setting.train_size != data.train else
-        f"train_size leaves no fresh image over: there are {data.train:,}",
-        "" if foreign is None or foreign.example_shape == data.example_shape else
-        f"images of {source} have the shape {foreign.example_shape}, those of {setting.data} {data.example_shape}",
+        "" if setting.loss != "h-alpha" or (dilution and source == "copies") else
+        "the loss h-alpha is that of a dilution",
     ]  # fmt: skip
 
 
@@ -169,9 +250,12 @@ def _size_fault(asked: int | None, there: int, what: str) -> str:
 
 
 def _ranking(ranking: Any, num_classes: int) -> Any:
-    if not isinstance(ranking, str):
-        return ranking
+    return random_ranking(num_classes, seed=_seed_of(ranking)) if isinstance(ranking, str) else ranking
+
+
+def _seed_of(ranking: str) -> int:
+    """Read "random", which is "random:0", or "random:SEED"."""
     kind, _, seed = ranking.partition(":")
     if kind != "random" or not (seed or "0").isdecimal():
         raise InputError(f"a ranking is [K, K-1] classes or random:SEED, but {ranking!r} came")
-    return random_ranking(num_classes, seed=int(seed or 0))
+    return int(seed or 0)

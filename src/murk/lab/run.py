@@ -21,6 +21,7 @@ from murk.learn import LOSSES, Fit, fit
 from murk.learn.device import settle_compute
 from murk.learn.protocol import PROTOCOLS
 from murk.learn.replicas import Replica, fit_replicas
+from murk.learn.selection import held_out_examples
 from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels, top_k_accuracy
 from murk.measure.vote_summary import summarise_votes
 from murk.models import Classifier, build
@@ -31,6 +32,7 @@ __all__ = [
     "Run",
     "RunSettings",
     "difference",
+    "name_fault",
     "network_of",
     "noise_sha256",
     "run_together",
@@ -91,9 +93,9 @@ class RunSettings:
     def __post_init__(self) -> None:
         """Check the names that nothing later checks by itself."""
         refuse([
-            _unknown("protocol", self.protocol, tuple(PROTOCOLS)),
-            "" if self.loss is None else _unknown("loss", self.loss, tuple(LOSSES)),
-            _unknown("weigh_as", self.weigh_as, WEIGH_AS),
+            name_fault("protocol", self.protocol, tuple(PROTOCOLS)),
+            "" if self.loss is None else name_fault("loss", self.loss, tuple(LOSSES)),
+            name_fault("weigh_as", self.weigh_as, WEIGH_AS),
             "" if self.seed >= 0 else f"a seed is a whole number >= 0, but {self.seed} came",
         ])  # fmt: skip
 
@@ -106,11 +108,19 @@ class RunSettings:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a run gives: the findings, the predictions they rest on, and the classifier."""
+    """What a run gives: the findings, the predictions they rest on, and the classifier.
+
+    Attributes:
+        result: the findings.
+        predictions: of the test examples.
+        fit: the classifier.
+        steps_per_epoch: steps of the optimizer in an epoch, >= 1.
+    """
 
     result: Result
     predictions: Predictions
     fit: Fit
+    steps_per_epoch: int
 
 
 def run_training(
@@ -152,11 +162,10 @@ def run_training(
         TrainingError: the training had to stop.
     """
     weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
-    groups = mixed.groups()
     fitted = fit(
         _network(dataset, settings, seed=settings.seed), mixed.images, mixed.votes, noise=weighed,
         known=known_of(settings, truth), learning_rate=settings.learning_rate, seed=settings.seed,
-        groups=dataset.train.groups if groups is None else groups, **shared_settings(settings), device=device,
+        groups=_groups(dataset, mixed), **shared_settings(settings), device=device,
         checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, last_checkpoint=last_checkpoint,
         callbacks=callbacks,
     )  # fmt: skip
@@ -214,7 +223,7 @@ def measure_run(
         history=tuple(asdict(epoch) for epoch in fitted.history),
         machine=machine(device=str(compute.device), precision=compute.precision), versions=versions(),
     )  # fmt: skip
-    return Run(result, predictions, fitted)
+    return Run(result, predictions, fitted, _steps_per_epoch(dataset, mixed, fitted))
 
 
 def network_of(settings: RunSettings, *, example_shape: tuple[int, ...], num_classes: int, seed: int) -> Classifier:
@@ -226,6 +235,21 @@ def network_of(settings: RunSettings, *, example_shape: tuple[int, ...], num_cla
 def _network(dataset: Dataset, settings: RunSettings, *, seed: int) -> Classifier:
     shape = dataset.train.example_shape
     return network_of(settings, example_shape=shape, num_classes=dataset.num_classes, seed=seed)
+
+
+def _groups(dataset: Dataset, mixed: Mixture) -> np.ndarray | None:
+    """Name the group of each image shown: that of its showings, or as the data has it."""
+    groups = mixed.groups()
+    return dataset.train.groups if groups is None else groups
+
+
+def _steps_per_epoch(dataset: Dataset, mixed: Mixture, fitted: Fit) -> int:
+    """Count the steps of an epoch; groups held out whole leave another number of examples than the share says."""
+    recipe = fitted.recipe
+    training, _ = held_out_examples(
+        len(mixed.votes), recipe.held_out, seed=recipe.seed, groups=_groups(dataset, mixed)
+    )  # fmt: skip
+    return recipe.steps_per_epoch(len(training))
 
 
 def shared_settings(settings: RunSettings) -> dict[str, Any]:
@@ -316,8 +340,9 @@ def _facts(fitted: Fit, votes: Votes, *, noise: NoiseModel | None, truth: np.nda
     }  # fmt: skip
 
 
-def _unknown(what: str, name: str, known: tuple[str, ...]) -> str:
+def name_fault(what: str, name: str, known: Sequence[str]) -> str:
+    """Say that a name is unknown, with the nearest that is known, or nothing if it is known."""
     if name in known:
         return ""
-    nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    nearest = get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
     return f"no {what} is called {name!r}; did you mean {nearest!r}? Known are {', '.join(known)}"

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+import numpy as np
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from murk.errors import InputError, refuse
-from murk.lab.run import RunSettings
+from murk.errors import refuse
+from murk.lab.run import WEIGH_AS, RunSettings, name_fault
+from murk.learn import LOSSES
+from murk.learn.protocol import PROTOCOLS
 
 __all__ = ["Setting", "read_settings"]
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Whole = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+
+
+def _one_of(what: str, known: Sequence[str]) -> AfterValidator:
+    """Let a field be one of some names."""
+
+    def named(name: str) -> str:
+        refuse([name_fault(what, name, known)])
+        return name
+
+    return AfterValidator(named)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +65,10 @@ class Setting(RunSettings):
     noise: str | None = None
     source: str = "copies"
     passes: Count | None = None
-    # the settings of RunSettings, with the ranges that a file is held to
+    # the settings of RunSettings, with the names and ranges that a file is held to
+    protocol: Annotated[str, _one_of("protocol", tuple(PROTOCOLS))] = "evidence"
+    loss: Annotated[str, _one_of("loss", tuple(LOSSES))] | None = None
+    weigh_as: Annotated[str, _one_of("weigh_as", WEIGH_AS)] = "given"
     epochs: Count | None = None
     batch_size: Count | None = None
     learning_rate: Annotated[float, Field(gt=0, strict=True)] | None = None
@@ -68,18 +85,28 @@ class Setting(RunSettings):
     def __post_init__(self) -> None:
         """Refuse contradictions."""
         super().__post_init__()
-        refuse([
-            "" if (self.alpha is None) != (self.noise is None) else
-            "a run needs its noise: either alpha (random labels per right one) or noise (any text of `--noise`)",
-            "" if (self.delta is None) == (self.ranking is None) else "structured noise needs both delta and ranking",
-            "" if self.delta is None or self.alpha is not None else "delta goes with alpha",
-            "" if self.epochs is None or self.passes is None else "give epochs or passes, not both",
-            "" if self.source != "fresh" or self.train_size is not None else
-            "fresh images are those that train_size leaves over; give train_size",
-        ])  # fmt: skip
+        refuse(_contradictions(vars(self)))
+
+
+def _contradictions(given: Mapping[str, Any], *, unread: AbstractSet[str] = frozenset()) -> Iterator[str]:
+    """Say what does not go together, but for what rests on settings that could not be read."""
+    said = {name for name, value in given.items() if value is not None}
+    for names, goes_together, fault in (
+        ({"alpha", "noise"}, ("alpha" in said) != ("noise" in said),
+         "a run needs its noise: either alpha (random labels per right one) or noise (any text of `--noise`)"),
+        ({"delta", "ranking"}, ("delta" in said) == ("ranking" in said),
+         "structured noise needs both delta and ranking"),
+        ({"delta", "alpha"}, "delta" not in said or "alpha" in said, "delta goes with alpha"),
+        ({"epochs", "passes"}, not {"epochs", "passes"} <= said, "give epochs or passes, not both"),
+        ({"source", "train_size"}, given.get("source") != "fresh" or "train_size" in said,
+         "fresh images are those that train_size leaves over; give train_size"),
+    ):  # fmt: skip
+        if not goes_together and not names & unread:
+            yield fault
 
 
 _ADAPTER = TypeAdapter(Setting)
+NAMES = tuple(field.name for field in fields(Setting))
 
 
 def read_settings(given: Sequence[Mapping[str, Any]]) -> list[Setting]:
@@ -97,21 +124,21 @@ def read_settings(given: Sequence[Mapping[str, Any]]) -> list[Setting]:
         Traceback (most recent call last):
         murk.errors.InputError: unknown setting `alhpa`: did you mean `alpha`?
     """
-    read, faults = [], dict[str, None]()
-    for setting in given:
+    read, faults = list[Setting](), dict[str, None]()
+    for values in given:
+        plain = _plain(values)
         try:
-            read.append(_ADAPTER.validate_python(_with_tuples(setting)))
+            read.append(_ADAPTER.validate_python(plain))
         except ValidationError as error:
-            faults |= dict.fromkeys(_fault(detail) for detail in _of_first_kind(error.errors()))
-        except InputError as error:
-            faults[str(error)] = None
+            faults |= dict.fromkeys(_faults(plain, _of_first_kind(error.errors())))
     refuse(faults)
     return read
 
 
-def _with_tuples(setting: Mapping[str, Any]) -> dict[str, Any]:
-    """Files hold a ranking as lists, and whole numbers where a real one is meant."""
-    plain = dict(setting)
+def _plain(setting: Mapping[str, Any]) -> dict[str, Any]:
+    """Take NumPy's numbers and arrays as what they hold, and a ranking as tuples, where a file has lists."""
+    plain = {name: value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+             for name, value in setting.items()}  # fmt: skip
     if isinstance(plain.get("ranking"), list):
         plain["ranking"] = tuple(tuple(row) if isinstance(row, list) else row for row in plain["ranking"])
     return plain
@@ -125,11 +152,28 @@ def _of_first_kind(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     return list(seen.values())
 
 
+def _faults(plain: Mapping[str, Any], details: Sequence[ErrorDetails]) -> Iterator[str]:
+    """Say what is wrong with single settings, then what of the others does not go together."""
+    unread = {_name(detail) for detail in details}
+    for detail in details:
+        if detail["loc"]:  # without it, that of all settings together, which comes only where each was read
+            yield _fault(detail)
+    yield from _contradictions(plain, unread=unread | {_nearest(name) for name in unread if name not in NAMES})
+
+
 def _fault(detail: ErrorDetails) -> str:
     """Say one fault in the words of murk."""
-    name = str(detail["loc"][0]) if detail["loc"] else ""
-    if detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        nearest = get_close_matches(name, [field.name for field in fields(Setting)], n=1, cutoff=0.0)[0]
-        return f"unknown setting `{name}`: did you mean `{nearest}`?"
-    wanted = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"`{name}` {wanted}, but {detail['input']!r} came" if name else wanted
+    name = _name(detail)
+    if name not in NAMES:
+        return f"unknown setting `{name}`: did you mean `{_nearest(name)}`?"
+    if detail["type"] == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    return f"`{name}` {detail['msg'].removeprefix('Input ')}, but {detail['input']!r} came"
+
+
+def _name(detail: ErrorDetails) -> str:
+    return str(detail["loc"][0]) if detail["loc"] else ""
+
+
+def _nearest(name: str) -> str:
+    return get_close_matches(name, NAMES, n=1, cutoff=0.0)[0]

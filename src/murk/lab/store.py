@@ -24,10 +24,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
-from murk.errors import DataError, InputError, refuse
+from murk.errors import InputError, refuse
 from murk.lab.database import Database
+from murk.lab.right_to_drive import RightToDrive
 from murk.lab.stored import (
     FIELDS,
     STATES,
@@ -134,12 +133,16 @@ class Store:
 
     def studies(self) -> list[StudySummary]:
         """List every study, the oldest first."""
-        question = """SELECT name, created, state, count(state) FROM studies LEFT JOIN members ON study = name
-                      LEFT JOIN runs ON id = run GROUP BY name, state ORDER BY created, name"""
+        question = """SELECT name, created, state, count(state), avg(seconds) FROM studies
+                      LEFT JOIN members ON study = name LEFT JOIN runs ON id = run
+                      GROUP BY name, state ORDER BY created, name"""
         found: dict[tuple[str, str], dict[str, int]] = {}
-        for name, created, state, count in self._database.ask(question):
+        means: dict[tuple[str, str], float | None] = {}
+        for name, created, state, count, seconds in self._database.ask(question):
             found.setdefault((name, created), {})[state] = count
-        return [StudySummary(name, created, _all_states(counts)) for (name, created), counts in found.items()]
+            if state == "done":
+                means[name, created] = seconds
+        return [StudySummary(*key, _all_states(counts), means.get(key)) for key, counts in found.items()]
 
     def runs(self, study: str | None = None, *, states: Iterable[str] | None = None) -> list[StoredRun]:
         """List runs.
@@ -205,8 +208,8 @@ class Store:
     def driving(self) -> Iterator[None]:
         """Have the only right to run this store's studies, until the `with` ends or this process dies.
 
-        Runs that a dead driver left running become waiting again. The right is a lock on the file `PATH.lock`, which
-        stays behind, unlocked and empty. One `driving` may stand in another of the same open store.
+        Runs that a dead driver left running become waiting again. One `driving` may stand in another of the same open
+        store.
 
         Raises:
             InputError: another process, or another open store of this one, has it.
@@ -214,22 +217,27 @@ class Store:
         if self._drives:
             yield
             return
-        place = self.path.resolve()  # a file with two names has one lock
-        lock = FileLock(place.with_name(place.name + ".lock"))
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise InputError(f"another process is running the studies of {self.path}; wait until it ends") from None
-        except OSError as error:
-            raise DataError(f"cannot lock {self.path} ({error.strerror or error}); check its folder") from error
-        try:
-            with self._database.writing() as connection:
-                connection.execute(RELEASE)
-            self._drives = True
+        with RightToDrive(self.path).held():
+            try:
+                with self._database.writing() as connection:
+                    connection.execute(RELEASE)
+                self._drives = True
+                yield
+            finally:
+                self._drives = False
+
+    def is_driven(self) -> bool:
+        """Tell whether a process drives this store's studies now; True also where that may not be found out.
+
+        Runs that are running while nobody drives were cut off: the next driver lets them wait again.
+        """
+        return self._drives or RightToDrive(self.path).is_taken()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the store in all that is asked inside the `with`, whoever is writing meanwhile."""
+        with self._database.reading():
             yield
-        finally:
-            self._drives = False
-            lock.release()
 
     @contextmanager
     def at_once(self) -> Iterator[None]:

@@ -66,11 +66,23 @@ class StudySummary:
         name: of the study.
         created: when it was first added; UTC in ISO 8601.
         counts: runs by state, every state, zeros too.
+        mean_seconds: by the wall clock, of the runs that are done; runs trained together count the time of all of
+            them each. None before one is done.
     """
 
     name: str
     created: str
     counts: dict[str, int]
+    mean_seconds: float | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate when a driver will be through: at the pace of the runs that are done, as many at a time as are
+        running now; None where nothing is running, or nothing is done yet."""
+        running = self.counts["running"]
+        if not running or self.mean_seconds is None:
+            return None
+        return self.mean_seconds * (self.counts["waiting"] + running) / running
 
 
 def json_text(values: dict[str, Any]) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from murk.errors import DataError, InputError, refuse
 from murk.lab.driver import StudyProgress, run_study
 from murk.lab.executors import Executor
-from murk.lab.resolve import resolve, run_id
+from murk.lab.resolve import resolve_all, run_id
 from murk.lab.setting import Setting, read_settings
 from murk.lab.store import Store
 from murk.lab.stored import is_name
@@ -59,22 +61,19 @@ class Study:
 
         Args:
             name: of the study.
-            base: settings that all runs share; see `murk.lab.Setting`.
-            grid: names of settings, each with the values it takes; every combination is run, the last name fastest.
-            runs: settings that belong together, such as a protocol with its learning rate; none that the grid varies.
+            base: settings that all runs share, but for those that one of `runs` has of its own; see `murk.lab.Setting`.
+            grid: names of settings, each with the values it takes, none twice; every combination is run, the last name
+                fastest. None that `base` or `runs` give.
+            runs: settings that belong together, such as a protocol with its learning rate.
 
         Raises:
-            InputError: unknown settings, values out of range, contradictions: all of them together.
+            InputError: parts of another kind, unknown settings, values out of range, contradictions; what is wrong with
+                the parts together, then what is wrong with the settings.
         """
-        grid = grid or {}
-        refuse([
-            "" if isinstance(values, Sequence) and not isinstance(values, str) and len(values) else
-            f"the grid's `{setting}` is a list of values, but {values!r} came" for setting, values in grid.items()
-        ] + [
-            f"`{setting}` stands both in the grid and in a run; give it in one of them"
-            for setting in grid if any(setting in run for run in runs)
-        ])  # fmt: skip
-        cells = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+        refuse(_part_faults(base, grid, runs))
+        values = {setting: _listed(values) for setting, values in (grid or {}).items()}
+        refuse(_layout_faults(base or {}, values, runs))
+        cells = [dict(zip(values, cell, strict=True)) for cell in itertools.product(*values.values())]
         return Study(name, tuple(read_settings([{**(base or {}), **run, **c} for run in runs or ({},) for c in cells])))
 
     @staticmethod
@@ -89,13 +88,12 @@ class Study:
             found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"cannot read {path} ({error.strerror}); name a TOML file") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{path} is no TOML: {error}") from error
         base, grid, runs = found.get("base", {}), found.get("grid", {}), found.get("runs", [])
         refuse([
             *(f"a study file has {', '.join(PARTS)}, but `{part}` came" for part in found if part not in PARTS),
-            "" if isinstance(base, dict) and isinstance(grid, dict) else "[base] and [grid] are tables",
-            "" if isinstance(runs, list) and all(isinstance(run, dict) for run in runs) else "[[runs]] are tables",
+            *_part_faults(base, grid, runs),
         ])  # fmt: skip
         return Study.of(found.get("name", Path(path).stem), base=base, grid=grid, runs=runs)
 
@@ -106,16 +104,7 @@ class Study:
             InputError: what cannot be run, all faults together, each once.
             DataError: data that cannot be found.
         """
-        planned, faults = dict[str, dict[str, Any]](), dict[str, None]()
-        for setting in self.settings:
-            try:
-                complete = resolve(setting, device=device)
-            except InputError as error:
-                faults[str(error)] = None
-            else:
-                planned[run_id(complete)] = complete
-        refuse(faults)
-        return list(planned.items())
+        return list({run_id(complete): complete for complete in resolve_all(self.settings, device=device)}.items())
 
     def run(
         self,
@@ -133,3 +122,35 @@ class Study:
             return run_study(
                 store, self.name, executor=executor, device=device, minutes=minutes, on_progress=on_progress
             )
+
+
+def _part_faults(base: object, grid: object, runs: object) -> Iterator[str]:
+    """Say which part of a study is of another kind than its own."""
+    for part, given in (("base", base), ("grid", grid)):
+        if not isinstance(given, Mapping | None):
+            yield f"[{part}] is a table of settings, but {given!r} came"
+    if not isinstance(runs, list | tuple) or not all(isinstance(run, Mapping) for run in runs):
+        yield f"[[runs]] are tables of settings, but {runs!r} came"
+
+
+def _layout_faults(
+    base: Mapping[str, Any], grid: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Say what is wrong with the values of a grid, and what is given twice."""
+    for setting, values in grid.items():
+        if not isinstance(values, Sequence) or isinstance(values, str) or not len(values):
+            yield f"the grid's `{setting}` is a list of values, but {values!r} came"
+            continue
+        twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
+        if twice is not None:
+            yield f"the grid's `{setting}` has {twice!r} twice; a run is made once"
+        for part, given in (("[base]", [base]), ("a run", runs)):
+            if any(setting in settings for settings in given):
+                yield f"`{setting}` stands both in the grid and in {part}; give it in one of them"
+
+
+def _listed(values: Any) -> Any:
+    """Take arrays and numbers of NumPy's as what they hold, at any depth."""
+    if isinstance(values, np.ndarray | np.generic):
+        return values.tolist()
+    return [_listed(value) for value in values] if isinstance(values, list | tuple | range) else values

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from murk.errors import DataError, InputError
-from murk.lab.driver import seconds_of
 from murk.lab.resolve import run_id
 from murk.lab.store import Store
 from murk.lab.stored import STATES, Metric, StoredRun, is_name, json_faults, metric_faults
@@ -22,8 +21,11 @@ __all__ = [
     "varied_settings",
 ]  # fmt: skip
 
-MEASURED = ("accuracy", "accuracy_last", "accuracy_from_votes")
+MEASURED = ("accuracy", "accuracy_last", "top5", "accuracy_from_votes")
 """The estimates that a table shows."""
+NOT_ALWAYS = ("top5",)
+"""Those that only sets of many classes have."""
+MACHINE = {"processor", "cores", "threads", "precision"}
 MOST_FAULTS = 5
 
 
@@ -105,7 +107,8 @@ def study_results(store: Store, name: str) -> StudyResults:
     Raises:
         InputError: no such study; the nearest is named.
     """
-    runs = (ReportedRun(**vars(run), metrics=tuple(store.metrics(run.id))) for run in store.runs(name))
+    with store.reading():  # else a run that ends between two questions could come without its metrics
+        runs = [ReportedRun(**vars(run), metrics=tuple(store.metrics(run.id))) for run in store.runs(name)]
     return StudyResults(name, 1, tuple(runs))
 
 
@@ -120,10 +123,10 @@ def take_over(store: Store, results: StudyResults) -> TakenOver:
 
     Raises:
         InputError: another process is driving this store.
-        DataError: the store cannot be written; what is taken over by then is kept.
+        DataError: the store cannot be written; it is as it was.
     """
     name, done = results.study, [run for run in results.runs if run.state == "done"]
-    with store.driving():
+    with store.driving(), store.at_once():
         here = store.runs(name) if name in {study.name for study in store.studies()} else []
         store.add_study(name, list({run.id: run.settings for run in (*here, *results.runs)}.items()))
         taken = sum(store.insert_done(run, run.metrics) for run in done)
@@ -150,20 +153,29 @@ def results_table(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
 
     Returns:
         Rows with the same names: the settings that vary, then value, low and high of each estimate in `MEASURED` (in
-        [0, 1], None where it could not be told), the seed, seconds, and the run's id.
+        [0, 1], None where it could not be told), the seed, seconds, and the run's id. Top-5 accuracy is there if any
+        run has it.
     """
-    varied = varied_settings(runs)
+    varied, done = varied_settings(runs), [run for run in runs if run.state == "done"]
+    found = [(run.outcome or {})["estimates"] for run in done]
+    measured = [name for name in MEASURED if name not in NOT_ALWAYS or any(name in estimates for estimates in found)]
     return [
-        {name: _cell(run.settings.get(name)) for name in varied} | _measured(run.outcome or {})
+        {name: _cell(run.settings.get(name)) for name in varied} | _measured(estimates, measured)
         | {"seed": run.settings.get("seed"), "seconds": seconds_of(run), "id": run.id}
-        for run in runs if run.state == "done"
+        for run, estimates in zip(done, found, strict=True)
     ]  # fmt: skip
 
 
-def _measured(outcome: dict[str, Any]) -> dict[str, float | None]:
+def seconds_of(run: StoredRun) -> float | None:
+    """Tell how long a run took; of several trained together each its share."""
+    facts = (run.outcome or {}).get("facts", {})
+    return facts.get("training_seconds", run.seconds) if facts.get("trained_together", 1) > 1 else run.seconds
+
+
+def _measured(estimates: dict[str, Any], names: Sequence[str]) -> dict[str, float | None]:
     row: dict[str, float | None] = {}
-    for name in MEASURED:
-        estimate = outcome["estimates"].get(name) or dict.fromkeys(("value", "low", "high"))
+    for name in names:
+        estimate = estimates.get(name) or dict.fromkeys(("value", "low", "high"))
         row |= {name: estimate["value"], f"{name}_low": estimate["low"], f"{name}_high": estimate["high"]}
     return row
 
@@ -193,15 +205,32 @@ def _run_faults(run: ReportedRun) -> Iterator[str]:
         yield f"run {run.id} is {run.state}, and a run has an outcome when it is done"
     if run.outcome is not None:
         yield from json_faults(run.outcome, f"outcome of {run.id}")
-        if not _is_measured(run.outcome):
-            yield f"the outcome of run {run.id} lacks estimates with value, low and high, or facts"
+        lacking = list(_lacking(run.outcome))
+        if lacking:
+            yield f"the outcome of run {run.id} lacks {', '.join(lacking)}"
 
 
-def _is_measured(outcome: dict[str, Any]) -> bool:
-    """See that an outcome can be read as `murk.lab.compute` writes it."""
-    estimates, ends = outcome.get("estimates"), ("value", "low", "high")
-    return isinstance(outcome.get("facts"), dict) and isinstance(estimates, dict) and all(
-        name in estimates and (estimate is None or (isinstance(estimate, dict)
-        and all(isinstance(estimate.get(end), int | float) for end in ends)))
-        for name in MEASURED for estimate in (estimates.get(name),)
-    )  # fmt: skip
+def _lacking(outcome: dict[str, Any]) -> Iterator[str]:
+    """Name what an outcome is read for, and does not have as `murk.lab.compute` writes it."""
+    facts, estimates = outcome.get("facts"), outcome.get("estimates")
+    if not isinstance(machine := outcome.get("machine"), dict) or not MACHINE.issubset(machine):
+        yield f"machine with {', '.join(sorted(MACHINE))}"
+    for name in ("training_seconds", "test_examples"):
+        if not isinstance(facts, dict) or not _is_number(facts.get(name)):
+            yield f"facts.{name}, a number"
+    if not isinstance(estimates, dict):
+        yield "estimates"
+        return
+    for name in MEASURED:
+        if name not in estimates and name not in NOT_ALWAYS:
+            yield f"estimates.{name}"
+        elif (estimate := estimates.get(name)) is not None and not _is_estimate(estimate):
+            yield f"estimates.{name} with value, low and high"
+
+
+def _is_estimate(given: object) -> bool:
+    return isinstance(given, dict) and all(_is_number(given.get(end)) for end in ("value", "low", "high"))
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)

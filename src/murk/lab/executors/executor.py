@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from murk.errors import DataError
+
 __all__ = ["ATTEMPTS", "Ended", "Executor", "Job", "compute", "given_up", "packed"]
 
 ATTEMPTS = 3
@@ -33,11 +35,14 @@ class Ended:
         key: the job's.
         value: what the work returned; None where it failed.
         error: "TypeName: message" of what the work raised, or None.
+        stops_all: whether the other jobs would fare no better: what the work raised is a `DataError`, of data that
+            cannot be read or a disk that is full.
     """
 
     key: str
     value: Any = None
     error: str | None = None
+    stops_all: bool = False
 
 
 class Executor(Protocol):
@@ -46,11 +51,6 @@ class Executor(Protocol):
     A job that raises ends with its error, and the others go on. A job whose worker is killed half-way is computed
     again, three times in all. Closing the iterator, or an exception in its caller, stops what is still computing.
     """
-
-    @property
-    def slots(self) -> int:
-        """How many jobs are computed at a time, >= 1."""
-        ...
 
     def run(
         self, work: Callable[[Any], Any], jobs: Iterable[Job], *, on_start: Callable[[str], None]
@@ -91,4 +91,4 @@ def given_up(key: str, how: str) -> Ended:
 
 
 def _failed(key: str, error: BaseException) -> Ended:
-    return Ended(key, error=f"{type(error).__name__}: {error}")
+    return Ended(key, error=f"{type(error).__name__}: {error}", stops_all=isinstance(error, DataError))

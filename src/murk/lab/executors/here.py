@@ -11,17 +11,19 @@ __all__ = ["Here"]
 
 
 class Here:
-    """Computes in this process, with all its threads; Ctrl-C stops the job at hand, which then has not ended.
+    """Computes in this process, with as many threads as the work takes; Ctrl-C stops the job at hand, unended.
 
     Example:
         >>> from math import sqrt
-        >>> list(Here().run(sqrt, [Job("a", 9.0), Job("b", -1.0)], on_start=print))
+        >>> ends = Here().run(sqrt, [Job("a", 9.0), Job("b", -1.0)], on_start=print)
+        >>> [(ended.key, ended.value, ended.error) for ended in ends]
         a
         b
-        [Ended(key='a', value=3.0, error=None), Ended(key='b', value=None, error='ValueError: math domain error')]
+        [('a', 3.0, None), ('b', None, 'ValueError: math domain error')]
     """
 
     slots = 1
+    """How many jobs are computed at a time."""
 
     def run(
         self, work: Callable[[Any], Any], jobs: Iterable[Job], *, on_start: Callable[[str], None]

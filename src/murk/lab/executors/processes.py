@@ -165,13 +165,13 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], job: Job) -> None:
     import torch
 
     torch.set_num_threads(1)
-    pipe.send(READY)
-    while True:
-        pipe.send_bytes(packed(compute(work, job)))
-        try:
+    try:
+        pipe.send(READY)
+        while True:
+            pipe.send_bytes(packed(compute(work, job)))
             job = pipe.recv()
-        except EOFError:
-            return
+    except (EOFError, OSError):  # the driver has no more, or is gone
+        return
 
 
 def _end_with_driver() -> None:

@@ -59,6 +59,15 @@ class RayCluster:
         self._slots = slots
         self._joined = False
 
+    def refuse_silence(self) -> None:
+        """Find out whether a cluster answers at HOST:PORT, without joining it; "auto" is not asked.
+
+        Raises:
+            InputError: nothing listens there.
+        """
+        if self._endpoint:
+            _refuse_silence(*self._endpoint)
+
     @property
     def slots(self) -> int:
         """How many jobs are computed at a time; if not given, the cluster is joined and its CPUs are counted."""
@@ -115,7 +124,7 @@ class RayCluster:
             return
         address = None
         if self._endpoint:
-            _refuse_silence(*self._endpoint)
+            self.refuse_silence()
             address = "{}:{}".format(*self._endpoint)
         elif LOOPBACK not in os.environ:
             raise InputError(
