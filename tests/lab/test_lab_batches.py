@@ -44,8 +44,8 @@ def test_sixteen_runs_alike_keep_two_workers_busy(tmp_path):
 @pytest.mark.parametrize(
     "other",
     [{"precision": ["bfloat16"]}, {"model": ["conv2"]}, {"batch_size": [512], "width": [256]}, {"source": ["white"]},
-     {"dropout": [0.5]}],
-    ids=["precision", "convolutions", "large steps", "other images", "dropout"],
+     {"dropout": [0.5]}, {"consistency": [1.0]}],
+    ids=["precision", "convolutions", "large steps", "other images", "dropout", "two views"],
 )  # fmt: skip
 def test_what_is_not_faster_or_not_the_same_runs_alone(tmp_path, other):
     runs = planned(tmp_path, alpha=[5], seed=[0, 1, 2, 3], **other)

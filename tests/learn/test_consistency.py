@@ -10,12 +10,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.distributions import Categorical
 from torch.nn.functional import kl_div
 
 import murk
 from murk.errors import InputError
 from murk.learn.augment import UNIFORMS, augmented
-from murk.learn.consistency import disagreement
+from murk.learn.consistency import certainty, disagreement
 from murk.learn.protocol import PROTOCOLS
 from murk.learn.recipe import Recipe, settle_recipe
 
@@ -35,12 +36,25 @@ def recipe_of(**changes: Any) -> Recipe:
 
 @given(st.integers(0, 10_000), st.floats(0.1, 20))
 @settings(deadline=None)
-def test_it_is_the_mean_of_both_divergences(seed: int, scale: float) -> None:
+def test_it_is_the_mean_of_both_divergences_times_the_certainty(seed: int, scale: float) -> None:
     logits = scale * torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(seed))
     one, another = torch.log_softmax(logits, 2)
     both = [kl_div(a, b, reduction="none", log_target=True).sum(1) for a, b in ((one, another), (another, one))]
-    torch.testing.assert_close(disagreement(*logits), 0.5 * (both[0] + both[1]), rtol=1e-4, atol=1e-5)
+    sure = 1 - Categorical(probs=(one.exp() + another.exp()) / 2).entropy() / np.log(7)
+    torch.testing.assert_close(disagreement(*logits), sure * 0.5 * (both[0] + both[1]), rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(disagreement(logits[0], logits[0] + 3.0), torch.zeros(5), rtol=0, atol=1e-4)
+
+
+def test_there_is_nothing_to_agree_about_before_anything_is_known() -> None:
+    assert certainty(torch.full((1, 10), 0.1)).item() == pytest.approx(0, abs=1e-6)
+    assert certainty(torch.eye(10)).tolist() == [1.0] * 10
+
+
+def test_its_gradient_brings_the_views_together() -> None:
+    logits = torch.tensor([[4.0, 0.0, 0.0], [3.0, 1.0, 0.0]], requires_grad=True)
+    disagreement(logits[:1], logits[1:]).sum().backward()  # type: ignore[no-untyped-call]
+    after = logits.detach() - 0.1 * logits.grad
+    assert disagreement(after[:1], after[1:]) < disagreement(*logits.detach().split(1))
 
 
 def test_two_views_count_as_two_images_shown() -> None:

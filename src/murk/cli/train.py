@@ -71,6 +71,9 @@ def train(
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="The highest; by a rule.")] = None,
     held_out: Annotated[float, typer.Option("--held-out", help="Share whose votes choose the epoch, 0 to .5.")] = 0.1,
     augment: Annotated[str, typer.Option("--augment", help="auto, none, affine, crop-flip.")] = "auto",
+    consistency: Annotated[
+        float | None, typer.Option("--consistency", min=0, help="Weight of the disagreement of two views; 1 is much.")
+    ] = None,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32, bfloat16.")] = "auto",
     seed: Seed = 0,
     device: Device = "auto",
@@ -85,7 +88,7 @@ def train(
     """
     settings = RunSettings(
         model=model, loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-        held_out=held_out, augment=augment, precision=precision, seed=seed,
+        held_out=held_out, augment=augment, consistency=consistency, precision=precision, seed=seed,
     )  # fmt: skip
     dataset = load_shown(name)
     chosen, spec = chosen_noise(

@@ -51,7 +51,8 @@ def _shared(settings: Mapping[str, Any]) -> str:
 
 def _pay(group: Sequence[StoredRun]) -> bool:
     settings = group[0].settings
-    if settings["source"] != "copies" or settings["precision"] != "float32" or len(group) < 2:
+    alone = settings["source"] != "copies" or settings["precision"] != "float32" or "consistency" in settings
+    if alone or len(group) < 2:
         return False
     data = data_facts(settings["data"])
     network = network_of(

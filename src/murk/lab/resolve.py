@@ -88,6 +88,8 @@ def _resolved(setting: Setting, device: str, attempts: _Attempts) -> dict[str, A
         return None
     plain = {**asdict(setting), **asdict(recipe), **network.options}
     del plain["passes"]
+    if not plain["consistency"]:
+        del plain["consistency"]  # runs from before there was such a setting keep their names
     return {
         **json.loads(json.dumps(plain)), "precision": compute.precision, "device": compute.device.type,
         "train_size": size, "test_size": data.test if setting.test_size is None else setting.test_size,
@@ -132,6 +134,7 @@ def _recipe(setting: Setting, data: DataFacts, network: _NetworkFacts, size: int
         batch_norm=network.batch_norm, single_layer=network.single_layer,
         augment=augmentation_for(augment, shape, single_layer=network.single_layer),
         loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
+        consistency=setting.consistency,
     )  # fmt: skip
 
 

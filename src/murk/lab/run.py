@@ -62,6 +62,7 @@ class RunSettings:
         weight_decay: the optimizer's decay, >= 0.
         held_out: share of the examples whose votes choose the epoch, in [0, 0.5].
         augment: "auto", "none", "affine" or "crop-flip".
+        consistency: weight of the disagreement of two views of an image, >= 0.
         precision: "auto", "float32" or "bfloat16".
         width: units or channels of the model's layers, >= 1.
         norm: "none", "batch" or "group".
@@ -83,6 +84,7 @@ class RunSettings:
     weight_decay: float | None = None
     held_out: float | None = None
     augment: str | None = None
+    consistency: float | None = None
     precision: str = "auto"
     width: int | None = None
     norm: str | None = None
@@ -165,7 +167,7 @@ def run_training(
     fitted = fit(
         _network(dataset, settings, seed=settings.seed), mixed.images, mixed.votes, noise=weighed,
         known=known_of(settings, truth), learning_rate=settings.learning_rate, seed=settings.seed,
-        groups=_groups(dataset, mixed), **shared_settings(settings), device=device,
+        groups=_groups(dataset, mixed), consistency=settings.consistency, **shared_settings(settings), device=device,
         checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, last_checkpoint=last_checkpoint,
         callbacks=callbacks,
     )  # fmt: skip

@@ -75,6 +75,7 @@ class Setting(RunSettings):
     weight_decay: Annotated[float, Field(ge=0, strict=True)] | None = None
     held_out: Annotated[float, Field(ge=0, le=0.5, strict=True)] | None = None
     augment: Literal["auto", "none", "affine", "crop-flip"] | None = None
+    consistency: Annotated[float, Field(ge=0, strict=True)] | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     width: Count | None = None
     norm: Literal["none", "batch", "group"] | None = None

@@ -22,7 +22,7 @@ from murk.errors import DataError, InputError, TrainingError
 from murk.learn.augment import UNIFORMS, Normalisation
 from murk.learn.averaging import average_weights
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
-from murk.learn.consistency import consistency_at, disagreement
+from murk.learn.consistency import disagreement
 from murk.learn.device import Compute
 from murk.learn.losses import Loss
 from murk.learn.optimizer import optimizer_of
@@ -179,8 +179,7 @@ class Training:
             )
         loss = self._losses_of(logits, index, epoch).mean()
         if recipe.consistency:
-            weight = consistency_at(self.step, steps=self.steps, highest=recipe.consistency)
-            loss = loss + weight * disagreement(*logits.float().chunk(2)).mean()
+            loss = loss + recipe.consistency * disagreement(*logits.float().chunk(2)).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
