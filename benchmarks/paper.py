@@ -4,7 +4,8 @@ python benchmarks/paper.py            draws docs/paper.md and docs/pictures/pape
 python benchmarks/paper.py STORE ...  first adds to that file what these stores have run
 
 The runs themselves: MURK_DATA=FOLDER murk reproduce all --size small, some six and a half hours of one core, in as many
-parts as one likes. results/paper_small.json is what `murk study import` takes, so that anyone can go on from it.
+parts as one likes. results/paper_small.json is what `murk study import` takes, so that anyone can go on from it, on any
+kind of machine: what is in it is not run again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "paper_small.json"
 PICTURES, PAGE = ROOT / "docs" / "pictures" / "paper", ROOT / "docs" / "paper.md"
 STUDY, SIZE = "paper/small", size_named("small")
-NOT_HERE = ("fig3",)  # wants ImageNet and a GPU
+FIRST = {
+    "Numbers": f"every run is in {RESULTS.relative_to(ROOT)}; with `murk study import {RESULTS.relative_to(ROOT)} "
+    "--store out/paper/small.sqlite` each figure's command draws it again, and `murk reproduce all` runs what is open"
+}
 
 
 def main(stores: list[str]) -> None:
@@ -70,7 +74,7 @@ def leave_out_what_no_figure_needs() -> None:
 @contextmanager
 def planned() -> Iterator[tuple[Store, list[Planned]]]:
     """Plan every figure by the file of results, held in a store."""
-    figures = [figure for name, figure in FIGURES.items() if name not in NOT_HERE]
+    figures = [figure for figure in FIGURES.values() if not figure.lacks(SIZE)]
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "small.sqlite") as store:
         take_over(store, StudyResults.read(RESULTS))
         yield store, plan_figures(figures, SIZE, store, device="cpu")
@@ -84,7 +88,7 @@ def what_is_shown() -> list[Drawn]:
 
 def page(drawn: list[Drawn]) -> str:
     """Write docs/paper.md."""
-    return gallery_text(drawn, pictures=PICTURES.relative_to(PAGE.parent).as_posix())
+    return gallery_text(drawn, pictures=PICTURES.relative_to(PAGE.parent).as_posix(), first=FIRST)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from typer.testing import CliRunner
 
+from murk.cli import app
 from murk.paper.rates import best_rates
 from murk.paper.ways import RATES
 from murk.show import panels_csv
@@ -57,9 +60,26 @@ def test_the_page_of_the_paper_and_its_tables_are_those_of_the_result_file() -> 
         assert panels_csv(each.rows) == numbers
 
 
+def test_the_papers_page_names_the_commands_that_make_its_store_and_draw_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder with the committed results alone."""
+    paper = script("paper")
+    drawn = paper.what_is_shown()
+    commands = [re.search(f"`murk ({start}.*?)`", paper.page(drawn)) for start in ("study import ", "reproduce fig1 ")]
+    (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
+    monkeypatch.chdir(tmp_path)
+    for command in commands:
+        assert command is not None
+        outcome = CliRunner().invoke(app, shlex.split(command[1]))
+        assert outcome.exit_code == 0, outcome.stderr
+    (rows,) = [each.rows for each in drawn if each.figure.name == "fig1"]
+    assert Path("out/paper/fig1.csv").read_text(encoding="utf-8") == panels_csv(rows)
+
+
 def test_the_papers_rates_are_those_that_held_out_votes_chose() -> None:
     rates = next(each for each in script("paper").what_is_shown() if each.figure.name == "rates")
-    chosen = best_rates(rates.rows)
+    chosen = best_rates(rates.cells, rates.rows)
     for kind, model in (("perceptron", "perceptron"), ("mlp", "mlp2"), ("conv", "conv4")):
         for alpha, rate in chosen[model].items():
             assert RATES[kind][max(level for level in RATES[kind] if level <= alpha)] == rate

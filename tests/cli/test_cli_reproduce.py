@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shlex
 
 import pytest
 
@@ -49,13 +51,15 @@ def test_when_the_minutes_are_over_what_is_there_is_drawn_and_the_rest_comes_lat
 
 
 def test_all_gives_every_figure_but_imagenet_with_claims_and_gallery(murk, paper):
-    outcome = murk(SMOKE.format("all") + " --minutes 0.0000001")
+    outcome = murk(SMOKE.format("all") + " --minutes 0.0000001", "--store", "my runs.sqlite")
     assert outcome.exit_code == 0, outcome.stderr
-    assert "fig3 is left out: it takes ImageNet, in MURK_DATA, and a GPU" in outcome.stderr
+    assert "fig3 is left out: it takes the folder of images tiny-imagenet-12 in MURK_DATA" in outcome.stderr
     names = {path.name for path in paper.iterdir()}
     figures = {f"{name}.{kind}" for name in FIGURES if name != "fig3" for kind in ("svg", "csv")}
     assert figures | {"index.html", "gallery.md", "claims.csv"} <= names and "fig3.svg" not in names
     assert "not run" in outcome.stdout and "out/paper/index.html" in outcome.stdout
+    redraws = re.search("`murk (reproduce fig7 .*?)`", (paper / "gallery.md").read_text())[1]
+    assert murk("", *shlex.split(redraws)).exit_code == 0, "the page's command draws from the store that was named"
 
 
 def test_claims_bring_the_figures_they_need_and_no_gallery(murk_json, paper):
@@ -67,15 +71,25 @@ def test_claims_bring_the_figures_they_need_and_no_gallery(murk_json, paper):
     assert "out/paper/claims.csv" in said["files"] and not (paper / "index.html").exists()
 
 
-def test_runs_that_fail_are_told_and_the_exit_code_is_1(murk, monkeypatch):
+def test_runs_that_fail_are_told_with_the_command_that_runs_them_again(murk, monkeypatch):
     def fail(*_, **__):
         raise ValueError("no luck")
 
     monkeypatch.setattr("murk.lab.driver.compute_run", fail)
     monkeypatch.setattr("murk.lab.driver.compute_batch", fail)
-    outcome = murk(SMOKE.format("fig7"))
+    place = ["--store", "my runs.sqlite", "--out", "a b"]
+    outcome = murk(SMOKE.format("fig5 fig7"), *place)
     assert outcome.exit_code == 1 and "ValueError: no luck" in outcome.stdout
-    assert "murk study resume paper/smoke --retry-failed --store out/paper/smoke.sqlite" in outcome.stdout
+    (said,) = [line for line in outcome.stdout.splitlines() if line.startswith("To run again what failed: murk ")]
+    command = shlex.split(said.partition(": murk ")[2])
+    assert command == ["reproduce", "fig5", "fig7", "--size", "smoke", "--out", "a b", "--store", "my runs.sqlite",
+                       "--retry-failed"]  # fmt: skip
+    other = murk(SMOKE.format("fig4"), *place)
+    assert other.exit_code == 0 and "no luck" not in other.stdout, "fig4 has nothing to do with what failed"
+    seen = murk("reproduce fig7 --size smoke --draw", *place)
+    assert seen.exit_code == 0 and "no luck" in seen.stdout, "looking at it has not failed"
+    again = murk("", *command, "--jobs", "1", "--minutes", "0.0000001")
+    assert again.exit_code == 0 and "no luck" not in again.stdout, "all of it waits again, for more minutes"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +101,8 @@ def test_runs_that_fail_are_told_and_the_exit_code_is_1(murk, monkeypatch):
         ("reproduce fig3", 2, "fig3 takes ImageNet and a GPU: give --size full"),
         ("reproduce fig1 --size smoke --out file", 2, "is a file"),
         ("reproduce fig1 --size smoke --jobs 2 --ray auto", 2, "give one of them"),
+        ("reproduce fig3 --size smoke", 2, "fig3 takes the folder of images tiny-imagenet-12 in MURK_DATA"),
+        ("reproduce fig1 --size smoke --draw --retry-failed", 2, "give one of them"),
         ("reproduce fig1 --size smoke --draw", 1, "there is no store out/paper/smoke.sqlite"),
     ],
 )

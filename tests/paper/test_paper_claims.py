@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from murk.paper.claims import CLAIMS, Claim, Judged, Table, judge
+from murk.paper.claims import CLAIMS, Claim
 from murk.paper.figure import Cell
-from murk.paper.ways import EXACT, PAPER
+from murk.paper.table import Table
+from murk.paper.verdicts import Judged, judge
+from murk.paper.ways import EXACT, PAPER, SINGLE
 
 ABOVE = next(claim for claim in CLAIMS if claim.says == "Deeper networks are more robust")
 ALIKE = next(claim for claim in CLAIMS if claim.says == "Copies are as good as fresh images")
@@ -36,6 +38,9 @@ def verdict(claim: Claim, one: list[float], other: list[float], *, n_test: int =
         (ALIKE, [0.9, 0.91, 0.9], [0.8, 0.805, 0.805], "does not"),
         (ALIKE, [0.9, 0.95, 0.9], [0.9, 0.9, 0.91], "undecided"),
         (ALIKE, [0.1, 0.11, 0.1], [0.1, 0.1, 0.1], "nothing learned"),
+        (ABOVE, [0.1, 0.1, 0.1], [0.1, 0.1, 0.1], "nothing learned"),
+        (ABOVE, [0.1, 0.1, 0.1], [0.8, 0.81, 0.79], "undecided"),
+        (ABOVE, [0.8, 0.81, 0.79], [0.1, 0.1, 0.1], "undecided"),
     ],
 )
 def test_a_verdict_follows_from_the_interval(claim, one, other, expected):
@@ -45,14 +50,64 @@ def test_a_verdict_follows_from_the_interval(claim, one, other, expected):
 def test_a_claim_of_several_parts_needs_them_all():
     table = [
         {"panel": panel, "series": PAPER, "x": 20, "n_test": 10_000, "seeds": {0: value, 1: value + 0.001}}
-        for panel, value in (("Perceptron", 0.5), ("2 hidden layers", 0.8), ("Conv4", 0.3))
+        for panel, value in (("Perceptron", 0.5), ("2 hidden layers", 0.8), ("Conv4", 0.4))
     ]  # fmt: skip
-    cells = [Cell(row["panel"], PAPER, 20, {}, 2) for row in table]
-    found = judge({"fig1": Table.of(table, cells)})
-    order = next(j for j in found if j.claim.says.startswith("Robustness grows") and j.series == PAPER)
+    order = robustness(table)
     assert order.verdict == "does not"
     assert order.estimate is not None
-    assert order.estimate.value == pytest.approx(-0.5)
+    assert order.estimate.value == pytest.approx(-0.4)
+
+
+def robustness(table: list[dict[str, object]]) -> Judged:
+    cells = [Cell(row["panel"], PAPER, 20, {}, 2) for row in table]
+    found = judge({"fig1": Table.of(table, cells)})
+    return next(j for j in found if j.claim.says.startswith("Robustness grows") and j.series == PAPER)
+
+
+@pytest.mark.parametrize(
+    ("perceptron", "expected", "why"),
+    [(0.5, "undecided", "Conv4 has not learned (10% right)"), (0.95, "does not", "")],
+)
+def test_a_network_at_chance_decides_nothing_and_the_verdict_names_it(perceptron, expected, why):
+    """A part between networks that have learned still speaks against the claim."""
+    table = [
+        {"panel": panel, "series": PAPER, "x": 20, "n_test": 10_000, "seeds": {0: value, 1: value + 0.001}}
+        for panel, value in (("Perceptron", perceptron), ("2 hidden layers", 0.8), ("Conv4", 0.1))
+    ]  # fmt: skip
+    order = robustness(table)
+    assert (order.verdict, order.why) == (expected, why)
+    assert why in order.in_words
+
+
+@pytest.mark.parametrize(
+    ("same", "foreign", "expected"),
+    [
+        (0.4, 0.6, "holds"),
+        (0.4, 0.78, "does not"),
+        (0.4, 0.42, "does not"),
+        (0.8, 0.8, "undecided"),
+        (0.9, 0.85, "does not"),
+    ],
+)
+def test_half_the_harm_is_neither_almost_none_nor_almost_all_of_it(same, foreign, expected):
+    panels = {"Clean images alone, as often": 0.8, "CIFAR-10 itself": same, "CIFAR-100": foreign}
+    rows = [{"panel": panel, "series": SINGLE, "x": 10, "n_test": 10_000, "seeds": {0: value, 1: value + 0.001}}
+            for panel, value in panels.items()]  # fmt: skip
+    found = judge({"fig6": Table.of(rows, [Cell("CIFAR-100", SINGLE, 10, {}, 2)])})
+    assert next(j for j in found if "half" in j.claim.says and j.series == SINGLE).verdict == expected
+
+
+def test_levels_are_told_by_the_cells_and_not_read_out_of_names():
+    levels = {"much": 20, "none": 2}
+    cells = [Cell(name, PAPER, x, {}, 2, level=levels[name]) for name in levels for x in (0.1, 1.0)]
+    rows = [{"panel": cell.panel, "series": PAPER, "x": cell.x, "n_test": 10_000,
+             "seeds": dict.fromkeys((0, 1), 0.7 if cell.panel == "much" and cell.x < 1 else 0.5)}
+            for cell in cells]  # fmt: skip
+    found = next(j for j in judge({"fig11": Table.of(rows, cells)}) if j.claim.figure == "fig11" and j.series == PAPER)
+    assert found.verdict == "holds"
+    assert found.estimate is not None
+    assert found.estimate.value == pytest.approx(0.2)
+    assert "alpha 20" in found.tested
 
 
 def test_nothing_run_is_no_verdict():
@@ -77,11 +132,12 @@ def test_a_threshold_that_some_seeds_miss_gives_no_exponent():
             for alpha in (2, 5, 20)
         ]  # fmt: skip
 
-    cells = [Cell("α = 2", EXACT, 300, {}, 3)]
-    for missing, expected in ((0, "holds"), (1, "not run")):
-        found = judge({"fig9": Table.of(rows(missing), cells)})
+    cells, whole = [Cell("α = 2", EXACT, 300, {}, 3, level=2)], {(0, 0), (0, 1), (0, 2)}
+    for missing, there, expected in ((0, whole, "holds"), (1, {(0, 0)}, "not run"), (1, whole, "undecided")):
+        found = judge({"fig9": Table.of(rows(missing), cells, there)})
         linear = next(j for j in found if j.claim.figure == "fig9" and j.series == EXACT)
         assert linear.verdict == expected
+        assert ("not reached" in linear.why) == (expected == "undecided"), "all has run, and there is a reason"
 
 
 @pytest.mark.parametrize("n_test", [10_000, 200])

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from murk.errors import InputError
-from murk.lab import Here, Store
+from murk.lab import Here, Store, Study, run_id
 from murk.paper import FIGURES, SIZES, draw_figure, figure_named, plan_figures, reproduce, size_named
 from murk.paper.figure import Cell, accuracies
 from murk.paper.figure9 import labels_needed, needed_by_seed
 from murk.paper.figure9 import rows as needed_rows
 from murk.paper.gallery import panels_of
 from murk.paper.rates import best_rates
+from murk.paper.reproduce import Drawn
 from murk.paper.ways import EXACT, INDEPENDENT, PAPER, RATES, trained
+from murk.show import panels_svg
 
-SMOKE = size_named("smoke")
+SMOKE, SMALL = size_named("smoke"), size_named("small")
+REAL = Path(os.environ.get("MURK_DATA", "nowhere")) / "tiny-imagenet-12"
 
 
 def outcome(accuracy: float) -> dict[str, object]:
@@ -66,10 +73,49 @@ def test_protocols_are_shown_the_same_number_of_images(name, tmp_path):
 
 
 def test_small_leaves_out_what_its_note_says():
-    small = size_named("small")
-    assert max(small.alphas) == 20
-    assert (small.digits["train_size"], small.digits["passes"], small.conv["width"]) == (10_000, 100_000, 16)
-    assert all(part in small.note for part in ("10,000", "100,000", "half width", "up to 20"))
+    assert max(SMALL.alphas) == 20
+    assert (SMALL.digits["train_size"], SMALL.digits["passes"], SMALL.conv["width"]) == (10_000, 100_000, 16)
+    assert all(part in SMALL.note for part in ("equal compute", "half width", "up to 20"))
+
+
+def notes_of(name, size):
+    cells = tuple(FIGURES[name].cells(size, []))
+    return " ".join(panels_of(Drawn(FIGURES[name], size, cells, (), 0, len(cells), 0.0, ())).notes)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=list(SIZES))
+@pytest.mark.parametrize("name", ["fig1", "fig2", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "rates"])
+def test_the_picture_says_how_many_images_its_own_runs_have_and_show(name, size):
+    said = re.search(r"Each run: (.*) images with a right label, about (.*) images shown\.", notes_of(name, size))
+    for key, told in zip(("train_size", "passes"), said.groups(), strict=True):
+        planned = {cell.setting[key] for cell in FIGURES[name].cells(size, [])}
+        assert {int(part.replace(",", "")) for part in told.split(" to ")} == {min(planned), max(planned)}
+
+
+def test_imagenet_is_never_said_to_be_digits():
+    full, smoke = notes_of("fig3", size_named("full")), notes_of("fig3", SMOKE)
+    assert "ImageNet" in full and "23,061,006 images shown" in full and "digits" not in full
+    assert "ImageNet" in smoke and "240 images" in smoke and "digits" not in smoke
+
+
+def test_a_panel_that_no_run_has_reached_is_drawn_and_one_of_another_size_says_so(tmp_path):
+    with Store(tmp_path / "empty.sqlite") as store:
+        six, eight = (panels_of(draw_figure(each, SMALL, store)) for each in
+                      plan_figures([FIGURES["fig6"], FIGURES["fig8"]], SMALL, store, device="cpu"))  # fmt: skip
+    assert len(six.names) == 4 and six.xs == [0, 2, 5, 10]
+    assert panels_svg(six).count(b"nothing has run yet") == 4
+    assert eight.names[-1] == "α = 50" and panels_svg(eight).count(b"not at this size") == 1
+
+
+def test_a_target_that_no_network_reaches_is_not_said_to_wait_for_runs():
+    cells = [Cell(f"α = {level}", EXACT, n, {}, 2, level=level) for level in (0, 4) for n in (100, 1000)]
+    there = {(number, seed): outcome(0.85) for number in range(4) for seed in range(2)}
+    figure = FIGURES["fig9"]
+    drawn = Drawn(figure, SMALL, tuple(cells), tuple(figure.rows(cells, there)), 8, 8, 1.0, ())
+    picture = panels_of(replace(drawn, planned=0))
+    assert picture.names == ["80% right", "90% right", "95% right"] and picture.xs == [0, 4]
+    assert b"nothing has run yet" not in panels_svg(picture)
+    assert panels_svg(picture).count(b"reached by no network so far") == 3
 
 
 def test_the_ways_differ_in_training_alone():
@@ -151,23 +197,114 @@ def test_labels_needed_are_interpolated_in_log_n_and_never_extrapolated():
 def test_figure_nine_finds_the_power_of_a_made_up_threshold():
     """Accuracies that depend on N / (1 + alpha) alone need N in proportion to 1 + alpha."""
     counts, alphas = (100, 1000, 10_000), (0, 4, 9)
-    cells = [Cell(f"α = {alpha}", EXACT, n, {}, 2) for alpha in alphas for n in counts]
+    cells = [Cell(f"level {alpha}", EXACT, n, {}, 2, level=alpha) for alpha in alphas for n in counts]
     outcomes = {
-        (number, seed): outcome(1 - 0.5 * (cell.x / (1 + int(cell.panel[4:])) / 20) ** -0.5)
+        (number, seed): outcome(1 - 0.5 * (cell.x / (1 + cell.level) / 20) ** -0.5)
         for number, cell in enumerate(cells) for seed in range(2)
     }  # fmt: skip
     needed = needed_by_seed(cells, outcomes, 0.9)
-    assert set(needed) == {(f"α = {alpha}", EXACT) for alpha in alphas}
+    assert set(needed) == {(alpha, EXACT) for alpha in alphas}
     found = [row for row in needed_rows(cells, outcomes) if row["panel"] == "90% right"]
     assert found[2]["value"] / found[0]["value"] == pytest.approx(10, rel=0.05)
     assert all(row["low"] <= row["value"] <= row["high"] for row in found)
 
 
 def test_the_rate_is_the_one_with_the_lowest_held_out_loss():
-    rows = [{"panel": "mlp2, α = 5", "x": rate, "value": loss}
-            for rate, loss in zip((0.1, 0.3, 1.0, 3.0), (1.0, 0.7, 0.9, 2.0), strict=True)]  # fmt: skip
-    assert best_rates(rows)["mlp2"] == {5: 0.3}
-    assert best_rates(rows[:-1])["mlp2"] == {}
+    setting = {"model": "mlp2", "alpha": 5}
+    rates, losses = (0.1, 0.3, 1.0, 3.0), (1.0, 0.7, 0.9, 2.0)
+    cells = [Cell("a panel", PAPER, rate, setting, 1) for rate in rates]
+    rows = [{"panel": "a panel", "x": rate, "value": loss} for rate, loss in zip(rates, losses, strict=True)]
+    assert best_rates(cells, rows)["mlp2"] == {5: 0.3}
+    assert best_rates(cells, rows[:-1])["mlp2"] == {}
+
+
+def test_top_five_is_drawn_beside_top_one_of_the_same_runs():
+    cells = list(FIGURES["fig3"].cells(SMOKE, []))[:1]
+    found = {(0, seed): {"estimates": {"accuracy": {"value": 0.2 + seed / 100}, "top5": {"value": 0.6 + seed / 100}},
+                         "facts": {"test_examples": 120}} for seed in (0, 1)}  # fmt: skip
+    rows = FIGURES["fig3"].rows(cells, found)
+    means = [(row["panel"], round(row["value"], 3), row["n_seeds"]) for row in rows]
+    assert means == [("Top-1", 0.205, 2), ("Top-5", 0.605, 2)]
+    assert list(FIGURES["fig3"].places(cells)) == [(row["panel"], row["x"]) for row in rows]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="MURK_DATA names no folder that holds tiny-imagenet-12")
+def test_figure_three_trains_on_folders_of_imagenets_classes_and_counts_both_ranks(tmp_path):
+    figure = FIGURES["fig3"]
+    assert figure.lacks(SMOKE) == ""
+    cells = [replace(cell, setting={**cell.setting, "passes": 240}) for cell in list(figure.cells(SMOKE, []))[:2]]
+    study = Study.of("fig3", runs=[{**cell.setting, "seed": 0} for cell in cells])
+    with Store(tmp_path / "fig3.sqlite") as store:
+        study.run(store, device="cpu")
+        done = store.runs("fig3", states=["done"])
+    assert len(done) == 2
+    rows = figure.rows(cells, {(number, 0): run.outcome for number, run in enumerate(done)})
+    one, five = ([row["value"] for row in rows if row["panel"] == panel] for panel in ("Top-1", "Top-5"))
+    assert all(0 <= first <= among <= 1 for first, among in zip(one, five, strict=True))
+    assert max(five) > max(one), "of 12 classes, five guesses are right more often than one"
+
+
+def test_a_figure_that_cannot_be_run_here_is_refused_and_says_what_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.setenv("MURK_DATA", str(tmp_path))
+    with Store(tmp_path / "paper.sqlite") as store, pytest.raises(InputError, match="fig3 takes ImageNet and a GPU"):
+        reproduce([FIGURES["fig3"]], SMALL, store)
+    assert "tiny-imagenet-12" in FIGURES["fig3"].lacks(SMOKE)
+    assert "MURK_DATA/imagenet" in FIGURES["fig3"].lacks(size_named("full"))
+    (tmp_path / "tiny-imagenet-12").mkdir()
+    (tmp_path / "imagenet").mkdir()
+    assert not FIGURES["fig3"].lacks(SMOKE) and not FIGURES["fig3"].lacks(size_named("full"))
+    assert not any(figure.lacks(size) for name, figure in FIGURES.items() if name != "fig3" for size in SIZES.values())
+
+
+def done_in(precision, store, planned):
+    """Note every run of a figure as done in another precision."""
+    runs = []
+    for _, settings in planned.runs.values():
+        other = {**settings, "precision": precision}
+        runs.append((run_id(other), other))
+    runs = list(dict(runs).items())
+    with store.driving():
+        store.add_study("elsewhere", runs)
+        for run, _ in runs:
+            store.start(run)
+            store.finish(run, {**outcome(0.5), "machine": {"precision": precision},
+                               "facts": {"test_examples": 200, "training_seconds": 1.0}})  # fmt: skip
+
+
+def test_what_another_precision_has_done_is_drawn_and_not_done_again(tmp_path):
+    figure = FIGURES["fig7"]
+    with Store(tmp_path / "paper.sqlite") as store:
+        (planned,) = plan_figures([figure], SMOKE, store, device="cpu")
+        here = next(iter(planned.runs.values()))[1]["precision"]
+        done_in("bfloat16" if here == "float32" else "float32", store, planned)
+        (drawn,) = reproduce([figure], SMOKE, store, device="cpu")
+        assert drawn.done == drawn.planned == len(planned.ids)
+        assert {run.attempts for run in store.runs()} == {1}
+        assert store.counts("paper/smoke/fig7") == store.counts("elsewhere"), "they are the study's runs, all done"
+        assert [machine["precision"] for machine in drawn.machines] != [here]
+
+
+def test_failures_are_those_of_the_figures_asked_for_and_of_what_must_come_first(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("no luck")
+
+    with Store(tmp_path / "paper.sqlite") as store:
+        with monkeypatch.context() as patch:
+            patch.setattr("murk.lab.driver.compute_run", fail)
+            patch.setattr("murk.lab.driver.compute_batch", fail)
+            five, seven = reproduce([FIGURES["fig5"], FIGURES["fig7"]], SMOKE, store)
+        assert len(five.failed) == 2, "the two networks whose confusions are needed"
+        assert len(seven.failed) == seven.planned and "failed" in " ".join(panels_of(seven).notes)
+        assert "2 failed" in " ".join(panels_of(five).notes)
+        (four,) = reproduce([FIGURES["fig4"]], SMOKE, store)
+        assert four.failed == ()
+        (again,) = reproduce([FIGURES["fig7"]], SMOKE, store)
+        assert len(again.failed) == again.planned, "what failed is not run again unless asked"
+        (retried,) = reproduce([FIGURES["fig7"]], SMOKE, store, retry_failed=True)
+        assert retried.failed == () and retried.done == retried.planned
+        assert len(store.runs(states=["failed"])) == 2, "those of figure 5, which was not asked for"
+        (five,) = reproduce([FIGURES["fig5"]], SMOKE, store, retry_failed=True, minutes=1e-7)
+        assert five.failed == (), "what must come first waits again, too"
 
 
 def test_unknown_names_are_refused_with_the_nearest():

@@ -127,6 +127,15 @@ def test_the_markdown_page_shows_each_picture_with_its_claim_its_command_and_its
     assert "plain [read]" in page.text("p")
 
 
+def test_what_keeps_runs_from_deciding_stands_beside_the_verdict_and_every_verdict_is_explained():
+    given = ClaimRow("It holds", "read", "paper", "undecided", "this", DIFFERENCE, "3 seeds", "Conv4 has not learned")
+    for page in (page_of([], [given]), rendered(gallery_markdown([], [given], pictures="."))):
+        assert "undecided: Conv4 has not learned" in page.text("td", "bdi")
+        assert "by one way to train: undecided: 1." in page.text("p"), "counted by the verdict alone"
+        for word in ("undecided otherwise", "Nothing learned", "Not run"):
+            assert word in page.text(), word
+
+
 def test_pictures_beside_the_page_are_named_without_a_folder():
     assert "](fig1.svg)" in gallery_markdown([entry()], [], pictures=".")
 

@@ -145,6 +145,21 @@ def test_a_picture_without_runs_says_so_and_keeps_the_papers_values():
     assert ["nothing has run yet" in [text.get_text() for text in ax.texts] for ax in half.axes] == [False, True]
 
 
+def test_planned_panels_and_places_are_drawn_before_a_run_has_reached_them():
+    places = [(name, x) for name in ("CIFAR-100", "Conv4", "White noise") for x in (0, 5, 50)]
+    given = Panels("Noise", [row("Conv4", x=5)], "α", "log1p", "Accuracy", "share",
+                   [Mark("White noise", 5, 0.9, "90 % [read]"), Mark("α = 50", 5, 0.9, "90 % [read]")],
+                   places=places, unreached="no crossing yet")  # fmt: skip
+    axes = drawn(given).axes
+    assert given.names == ["CIFAR-100", "Conv4", "White noise", "α = 50"] and given.xs == [0, 5, 50]
+    said = [[text.get_text() for text in ax.texts if text.get_text() in ("no crossing yet", "not at this size")]
+            for ax in axes]  # fmt: skip
+    assert said == [["no crossing yet"], [], ["no crossing yet"], ["not at this size"]]
+    assert all(low < np.log1p(0) and np.log1p(50) < high for low, high in [ax.get_xlim() for ax in axes])
+    with pytest.raises(InputError, match="x = 0 cannot stand on the scale log"):
+        Panels("Noise", [], "α", "log", "Accuracy", "share", places=places)
+
+
 def test_all_panels_share_their_axes_and_shares_run_from_nothing_to_all():
     axes = drawn(panels()).axes
     assert len(axes) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -15,21 +16,20 @@ from murk.cli.failure import FAILED, kept_on_interrupt
 from murk.cli.options import AsJson, Device
 from murk.cli.output import print_json, print_rows
 from murk.cli.progress import progress_bar
-from murk.data import locate
-from murk.errors import InputError
+from murk.errors import InputError, refuse
 from murk.files import replace_file
 from murk.lab import Executor, Store, StoredRun
 from murk.lab.demo import processes_here
 from murk.measure import Estimate
 from murk.paper import FIGURES, Drawn, Figure, Size, draw_figure, plan_figures, size_named
 from murk.paper import reproduce as run_figures
-from murk.paper.claims import CLAIMS, Judged
+from murk.paper.claims import CLAIMS
 from murk.paper.gallery import claims_csv, judged, write_figures, write_gallery
+from murk.paper.verdicts import Judged
 
 __all__ = ["reproduce"]
 
-IMAGENET = "fig3"
-WITHOUT_IMAGENET = f"{IMAGENET} is left out: it takes ImageNet, in MURK_DATA, and a GPU, and is run at --size full"
+OUT = Path("out/paper")
 
 
 def reproduce(
@@ -37,22 +37,23 @@ def reproduce(
         list[str], typer.Argument(metavar="NAME...", help="fig1 to fig11, rates, claims, or all with their gallery.")
     ],
     size: Annotated[str, typer.Option("--size", help="smoke (a check that it runs), small, or full.")] = "small",
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures, numbers and the page.")] = Path(
-        "out/paper"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures, numbers and the page.")] = OUT,
     store: Annotated[Path | None, typer.Option("--store", help="Where runs are kept; OUT/SIZE.sqlite.")] = None,
     jobs: Jobs = None,
     ray: Ray = None,
     device: Device = "auto",
     minutes: Minutes = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run also what failed, once more.")] = False,
     draw: Annotated[bool, typer.Option("--draw", help="Run nothing; draw what the store holds.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run what figures of the paper still need, and write what they show: a picture and its numbers each.
 
-    What has run stays in the store: stopped at any moment, the same command goes on. Without --jobs, as many trainings
-    run at a time as there are cores.
+    What has run stays in the store: stopped at any moment, the same command goes on. What another kind of machine has
+    done is not done again. Without --jobs, as many trainings run at a time as there are cores.
     """
+    if draw and retry_failed:
+        raise InputError("--draw runs nothing, and --retry-failed runs what failed; give one of them")
     scale = size_named(size)
     figures = _figures(names, scale)
     executor = executor_for(jobs=jobs, ray=ray, minutes=minutes, default=processes_here())
@@ -62,21 +63,24 @@ def reproduce(
     if draw:
         with Store(place, read_only=True) as opened:
             drawn = [draw_figure(each, scale, opened) for each in plan_figures(figures, scale, opened, device=device)]
-            failed: list[StoredRun] = []
     else:
         fetch_sets(name for figure in figures for name in _sets(figure, scale))
         with Store(place) as opened:
-            drawn, failed = _run(figures, scale, opened, executor, device=device, minutes=minutes)
-    files = write_gallery(out, drawn) if "all" in names else write_figures(out, drawn)
+            drawn = _run(figures, scale, opened, executor, device=device, minutes=minutes, retry_failed=retry_failed)
+    options = [*(["--out", str(out)] if out != OUT else []), *(["--store", str(store)] if store is not None else [])]
+    files = write_gallery(out, drawn, options=options) if "all" in names else write_figures(out, drawn)
     claims = judged(drawn) if {"all", "claims"} & {*names} else []
     if claims and "all" not in names:
         files.append(out / "claims.csv")
         replace_file(files[-1], claims_csv(claims).encode())
+    failed = list({run.id: run for each in drawn for run in each.failed}.values())
     if as_json:
         print_json(_document(scale, place, drawn, claims, failed, files))
     else:
-        _print(scale, place, drawn, claims, failed, files)
-    if failed:
+        _print(scale, drawn, claims, files)
+        on_device = [] if device == "auto" else ["--device", device]
+        _print_failed(failed, ["murk", "reproduce", *names, "--size", scale.name, *options, *on_device])
+    if failed and not draw:
         raise typer.Exit(FAILED)
 
 
@@ -91,11 +95,7 @@ def _figures(names: Sequence[str], size: Size) -> list[Figure]:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.0)[0]
             raise InputError(f"a name is one of {', '.join(known)}, but {name!r} came; did you mean {near!r}?")
-    if IMAGENET in names and size.name == "small":
-        raise InputError(
-            f"{IMAGENET} takes ImageNet and a GPU: give --size full, or --size smoke to see that it runs, with the "
-            "folder of images tiny-imagenet-12 in MURK_DATA"
-        )
+    refuse(f"{name} {lacking}" for name in names if name in FIGURES and (lacking := FIGURES[name].lacks(size)))
     wanted = dict.fromkeys(figure for name in names for figure in _meant(name, size))
     return [FIGURES[name] for name in FIGURES if name in wanted]
 
@@ -105,10 +105,10 @@ def _meant(name: str, size: Size) -> list[str]:
         return [claim.figure for claim in CLAIMS]
     if name != "all":
         return [name]
-    if size.name == "full" and locate("imagenet") is not None:
-        return list(FIGURES)
-    print(f"murk: {WITHOUT_IMAGENET}", file=sys.stderr)
-    return [figure for figure in FIGURES if figure != IMAGENET]
+    lacking = {figure: lack for figure, each in FIGURES.items() if (lack := each.lacks(size))}
+    for figure, lack in lacking.items():
+        print(f"murk: {figure} is left out: it {lack}", file=sys.stderr)
+    return [figure for figure in FIGURES if figure not in lacking]
 
 
 def _sets(figure: Figure, size: Size) -> Iterator[str]:
@@ -118,16 +118,15 @@ def _sets(figure: Figure, size: Size) -> Iterator[str]:
 
 
 def _run(
-    figures: Sequence[Figure], size: Size, store: Store, executor: Executor, *, device: str, minutes: float | None
-) -> tuple[list[Drawn], list[StoredRun]]:
+    figures: Sequence[Figure], size: Size, store: Store, executor: Executor, *, device: str, minutes: float | None,
+    retry_failed: bool,
+) -> list[Drawn]:  # fmt: skip
     kept = f"what is done is kept in {store.path}; the same command goes on"
     with kept_on_interrupt(store.path, kept), progress_bar(f"size {size.name}") as advance:
-        drawn = run_figures(
-            figures, size, store, executor=executor, device=device, minutes=minutes, on_progress=teller(advance)
-        )
-    studies = [study.name for study in store.studies() if study.name.split("/")[:2] == ["paper", size.name]]
-    failed = {run.id: run for study in studies for run in store.runs(study, states=["failed"])}
-    return drawn, list(failed.values())
+        return run_figures(
+            figures, size, store, executor=executor, device=device, minutes=minutes, retry_failed=retry_failed,
+            on_progress=teller(advance),
+        )  # fmt: skip
 
 
 def _seeds(drawn: Drawn) -> list[int]:
@@ -150,17 +149,14 @@ def _document(
         "claims": [
             {"claim": each.claim.says, "tag": each.claim.tag, "figure": each.claim.figure, "series": each.series,
              "verdict": each.verdict, "estimate": None if each.estimate is None else vars(each.estimate),
-             "n_seeds": each.n_seeds}
+             "n_seeds": each.n_seeds, "why": each.why}
             for each in claims
         ],
         "failed": [{"id": run.id, "error": run.error} for run in failed], "files": [str(path) for path in files],
     }  # fmt: skip
 
 
-def _print(
-    size: Size, store: Path, drawn: Sequence[Drawn], claims: Sequence[Judged], failed: Sequence[StoredRun],
-    files: Sequence[Path],
-) -> None:  # fmt: skip
+def _print(size: Size, drawn: Sequence[Drawn], claims: Sequence[Judged], files: Sequence[Path]) -> None:
     rows = []
     for each in drawn:
         name, (fewest, most) = each.figure.name, _seeds(each)
@@ -170,14 +166,19 @@ def _print(
     print_rows(f"Size {size.name}", ("figure", "runs", "seeds", "seconds", "files"), rows)
     if claims:
         print_rows("Claims", ("figure", "claim", "way", "verdict", "difference"), [
-            (each.claim.figure, each.claim.says, each.series, each.verdict, _shown(each.estimate)) for each in claims
+            (each.claim.figure, each.claim.says, each.series, each.in_words, _shown(each.estimate))
+            for each in claims
         ])  # fmt: skip
-    if failed:
-        print_rows("Failed", ("run", "error"), [(run.id[:8], run.error) for run in failed])
-        typer.echo(f"To run again what failed: murk study resume paper/{size.name} --retry-failed --store {store}")
     others = [path for path in files if path.suffix in (".html", ".md") or path.name == "claims.csv"]
     if others:
         typer.echo(f"Files: {', '.join(map(str, others))}")
+
+
+def _print_failed(failed: Sequence[StoredRun], command: Sequence[str]) -> None:
+    """List the runs that failed, with the command that runs them again."""
+    if failed:
+        print_rows("Failed", ("run", "error"), [(run.id[:8], run.error) for run in failed])
+        typer.echo(f"To run again what failed: {shlex.join([*command, '--retry-failed'])}")
 
 
 def _shown(difference: Estimate | None) -> str:

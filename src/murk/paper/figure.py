@@ -28,6 +28,7 @@ class Cell:
         x: on the horizontal axis.
         setting: of the runs, all but the seed.
         seeds: how many runs.
+        level: the noise level alpha, where each panel is one of its own; else None.
     """
 
     panel: str
@@ -35,6 +36,7 @@ class Cell:
     x: float
     setting: Mapping[str, Any]
     seeds: int
+    level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,21 @@ def nothing_first(size: Size) -> Iterable[Cell]:
     return ()
 
 
+def nothing_lacking(size: Size) -> str:
+    """Ask for no more than the sets of the catalog, which are fetched."""
+    return ""
+
+
+def places_of_cells(cells: Sequence[Cell]) -> Iterable[tuple[str, float]]:
+    """Draw each cell where it stands."""
+    return ((cell.panel, cell.x) for cell in cells)
+
+
+def note_of_size(size: Size) -> str:
+    """Say of a figure what holds for every one of its size."""
+    return size.note
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure of the paper as murk reproduces it.
@@ -93,7 +110,12 @@ class Figure:
         needs: points that must have run before `cells` can be told.
         rows: from the cells and their outcomes to the points that are drawn.
         y_title: of the vertical axis.
-        y_scale: "share" or "log".
+        y_scale: "share" (0 to 100 %), "log", or "amount" (from the least to the most).
+        lacks: what keeps the figure from being run at a size here, as the end of a sentence that begins with its name;
+            "" where nothing does.
+        places: from the cells to the (panel, x) where points are due.
+        note: what the size means for this figure, and what it leaves out.
+        unreached: words for a panel that has no point yet.
     """
 
     name: str
@@ -107,3 +129,7 @@ class Figure:
     rows: Callable[[Sequence[Cell], Mapping[tuple[int, int], Outcome]], list[Row]] = accuracies
     y_title: str = "Test accuracy"
     y_scale: Literal["share", "log", "amount"] = "share"
+    lacks: Callable[[Size], str] = nothing_lacking
+    places: Callable[[Sequence[Cell]], Iterable[tuple[str, float]]] = places_of_cells
+    note: Callable[[Size], str] = note_of_size
+    unreached: str = "nothing has run yet"

@@ -16,21 +16,22 @@ from murk.paper.figure import Axis, Cell, Figure
 from murk.paper.sizes import Size
 from murk.paper.ways import PAPER, WAYS, trained
 
-__all__ = ["BATCHES", "FIGURE", "H_ALPHA"]
+__all__ = ["BATCHES", "FIGURE", "H_ALPHA", "LIMIT_BATCH"]
 
 BATCHES = (32, 64, 128, 256)
-H_ALPHA = "h-alpha"
+H_ALPHA, LIMIT_BATCH = "h-alpha", 128
 
 
 def cells(size: Size, _: Any) -> Iterator[Cell]:
     """Each batch size at each noise level, trained in each way, and on H_alpha by the paper's protocol."""
     for alpha in size.alphas[1:]:
+        base = {**size.digits, "model": "conv2", **size.conv, "alpha": alpha}
         for batch in BATCHES:
-            base = {**size.digits, "model": "conv2", **size.conv, "alpha": alpha, "batch_size": batch}
             for way in WAYS:
-                yield Cell(f"α = {alpha}", way, batch, trained(way, base), size.seeds[0])
-        limit = {**trained(PAPER, base), "batch_size": 128, "loss": "h-alpha"}
-        yield Cell(f"α = {alpha}", H_ALPHA, 128, limit, size.seeds[0])
+                setting = trained(way, {**base, "batch_size": batch})
+                yield Cell(f"α = {alpha}", way, batch, setting, size.seeds[0], level=alpha)
+        limit = {**trained(PAPER, base), "batch_size": LIMIT_BATCH, "loss": "h-alpha"}
+        yield Cell(f"α = {alpha}", H_ALPHA, LIMIT_BATCH, limit, size.seeds[0], level=alpha)
 
 
 FIGURE = Figure(

@@ -34,7 +34,7 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
                 setting = {**size.digits, "model": "conv2", **size.conv, "alpha": alpha}
                 rate = float(f"{factor * OWN[way]:.6g}")
                 rated = {**trained(way, setting), "learning_rate": rate}
-                yield Cell(f"α = {alpha}", way, factor, rated, size.seeds[0])
+                yield Cell(f"α = {alpha}", way, factor, rated, size.seeds[0], level=alpha)
 
 
 FIGURE = Figure(

@@ -33,11 +33,16 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
                 yield Cell(panel, way, alpha, trained(way, {**base, **noisy}), size.seeds[0])
 
 
+def note(size: Size) -> str:
+    """Say what else is smaller here."""
+    return f"{size.note} Here one in {SHARE} of the size's images has a right label, so that fresh ones stay over."
+
+
 FIGURE = Figure(
     "fig7", "Copies or fresh images, MNIST",
     "Test accuracy of Conv4 against alpha, with a quarter of the size's clean images, so that each noisy label can "
     "stand on an image of its own (used again in turn where there are too few). One label an image; evidence weighs "
     "it by T.",
     "No essential difference [recalled].",
-    Axis("Noisy images per clean one, α", "log1p"), cells,
+    Axis("Noisy images per clean one, α", "log1p"), cells, note=note,
 )  # fmt: skip

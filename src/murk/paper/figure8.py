@@ -25,7 +25,7 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
         for count in size.clean_counts:
             for way in WAYS:
                 setting = {**size.digits, "train_size": count, "model": "conv4", **size.conv, "alpha": alpha}
-                yield Cell(f"α = {alpha}", way, count, trained(way, setting), size.seeds[0])
+                yield Cell(f"α = {alpha}", way, count, trained(way, setting), size.seeds[0], level=alpha)
 
 
 FIGURE = Figure(

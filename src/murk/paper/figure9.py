@@ -8,7 +8,7 @@ The paper's claim: the number grows about linearly with alpha, more steeply for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from murk.paper.figure8 import cells
 __all__ = ["FIGURE", "TARGETS", "labels_needed", "needed_by_seed"]
 
 TARGETS = (0.8, 0.9, 0.95)
+Crossings = dict[tuple[int, str], dict[int, float]]
+"""Clean labels needed, by (noise level, series), seed by seed."""
 
 
 def labels_needed(counts: Sequence[float], accuracies: Sequence[float], target: float) -> float | None:
@@ -49,21 +51,36 @@ def labels_needed(counts: Sequence[float], accuracies: Sequence[float], target: 
     return None
 
 
-def needed_by_seed(
-    cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome], target: float
-) -> dict[tuple[str, str], dict[int, float]]:
-    """Find the clean labels needed by (panel of figure 8, series), seed by seed, from the seeds that have all runs."""
-    found: dict[tuple[str, str], dict[int, float]] = {}
-    for panel, series in dict.fromkeys((cell.panel, cell.series) for cell in cells):
-        ours = [(number, cell) for number, cell in enumerate(cells) if (cell.panel, cell.series) == (panel, series)]
+def needed_by_seed(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome], target: float) -> Crossings:
+    """Find the clean labels needed at each noise level, in each way, from the seeds that have all runs."""
+    found: Crossings = {}
+    for level, series in dict.fromkeys((_level(cell), cell.series) for cell in cells):
+        ours = [(number, cell) for number, cell in enumerate(cells) if (cell.level, cell.series) == (level, series)]
         for seed in range(ours[0][1].seeds):
             if any((number, seed) not in outcomes for number, _ in ours):
                 continue
             reached = [outcomes[number, seed]["estimates"]["accuracy"]["value"] for number, _ in ours]
             needed = labels_needed([cell.x for _, cell in ours], reached, target)
             if needed is not None:
-                found.setdefault((panel, series), {})[seed] = needed
+                found.setdefault((level, series), {})[seed] = needed
     return found
+
+
+def _level(cell: Cell) -> int:
+    """Give the noise level of a cell of figure 8."""
+    if cell.level is None:
+        raise InputError(f"cells of figure 8 have a noise level each, but {cell} came")
+    return cell.level
+
+
+def places(cells: Sequence[Cell]) -> Iterator[tuple[str, float]]:
+    """Draw each accuracy in a panel of its own, at every noise level."""
+    levels = sorted({_level(cell) for cell in cells})
+    yield from ((_panel(target), level) for target in TARGETS for level in levels)
+
+
+def _panel(target: float) -> str:
+    return f"{target:.0%} right"
 
 
 def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:
@@ -72,11 +89,11 @@ def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> 
     planned = max((cell.seeds for cell in cells), default=0)
     n_test = next((outcome["facts"]["test_examples"] for outcome in outcomes.values()), 0)
     for target in TARGETS:
-        for (panel, series), values in needed_by_seed(cells, outcomes, target).items():
+        for (level, series), values in needed_by_seed(cells, outcomes, target).items():
             logs = np.log10(list(values.values()))
             mean = student_mean(list(logs)) if len(logs) == planned > 1 else None  # those that miss cost more
             found.append({
-                "panel": f"{target:.0%} right", "series": series, "x": int(panel.removeprefix("α = ")),
+                "panel": _panel(target), "series": series, "x": level,
                 "value": float(10 ** logs.mean()), "low": mean and 10**mean.low,
                 "high": mean and 10**mean.high, "n_seeds": len(values), "planned": planned, "n_test": n_test,
                 "seeds": values,
@@ -90,4 +107,5 @@ FIGURE = Figure(
     "between the numbers that were run. What lies below the fewest or above the most is not shown.",
     "Roughly linear in alpha, steeper for higher accuracies [read].",
     Axis("Random labels per right one, α", "log1p"), cells, rows=rows, y_title="Images needed", y_scale="log",
+    places=places, unreached="reached by no network so far",
 )  # fmt: skip

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from murk.files import replace_file
-from murk.paper.claims import Judged, Table, judge
 from murk.paper.reproduce import Drawn
+from murk.paper.sizes import Size
+from murk.paper.table import Table
 from murk.paper.values import CITATION
+from murk.paper.verdicts import Judged, judge
 from murk.show import ClaimRow, GalleryEntry, Mark, Panels, gallery_markdown, gallery_page, panels_csv, panels_svg
 
 __all__ = ["claims_csv", "gallery_text", "judged", "panels_of", "write_figures", "write_gallery"]
@@ -20,17 +24,20 @@ def panels_of(drawn: Drawn) -> Panels:
     """Lay out what a figure shows, with the paper's values and everything that must be known to read it."""
     figure = drawn.figure
     marks = [Mark(value.panel, value.x, value.value, str(value)) for value in figure.values]
-    runs = f"{drawn.done:,} of {drawn.planned:,} runs have run. {INTERVALS}"
-    notes = [drawn.size.note, runs] if drawn.planned else [_why_nothing_runs(drawn)]
+    notes = [_why_nothing_runs(drawn)]
+    if drawn.planned:
+        images = _images(cell.setting for cell in drawn.cells)
+        so_far = f"{_runs(drawn)} have run{_failed(drawn)}."
+        notes = [f"{figure.note(drawn.size)} Each run: {images}.", f"{so_far} {INTERVALS}"]
     return Panels(
         f"{figure.title} ({drawn.size.name})", list(drawn.rows), figure.axis.title, figure.axis.scale, figure.y_title,
-        figure.y_scale, marks, notes,
+        figure.y_scale, marks, notes, tuple(figure.places(drawn.cells)), figure.unreached,
     )  # fmt: skip
 
 
 def judged(drawn: Sequence[Drawn]) -> list[Judged]:
     """Judge the paper's claims by what these figures show."""
-    return judge({each.figure.name: Table.of(each.rows, each.cells) for each in drawn})
+    return judge({each.figure.name: Table.of(each.rows, each.cells, each.there) for each in drawn})
 
 
 def write_figures(folder: Path, drawn: Sequence[Drawn]) -> list[Path]:
@@ -44,32 +51,38 @@ def write_figures(folder: Path, drawn: Sequence[Drawn]) -> list[Path]:
     return written
 
 
-def write_gallery(folder: Path, drawn: Sequence[Drawn], *, pictures: str = ".") -> list[Path]:
+def write_gallery(
+    folder: Path, drawn: Sequence[Drawn], *, pictures: str = ".", options: Sequence[str] = ()
+) -> list[Path]:
     """Write figures, claims.csv, the page index.html, and the same as gallery.md; return their paths.
 
     Args:
         folder: made if need be.
         drawn: the figures, in order.
         pictures: how gallery.md names the folder of the pictures.
+        options: of `murk reproduce`, that the command which draws a figure again needs besides its size.
     """
-    entries, claims = [_entry(each) for each in drawn], judged(drawn)
+    entries, claims = [_entry(each, options) for each in drawn], judged(drawn)
     machines = list({str(machine): machine for each in drawn for machine in each.machines}.values())
     page = gallery_page(
         entries, [_claim_row(row) for row in claims], settings=_settings(drawn),
         machine={f"machine {number}": _machine(machine) for number, machine in enumerate(machines, start=1)},
     )  # fmt: skip
-    text = gallery_text(drawn, pictures=pictures)
+    text = gallery_text(drawn, pictures=pictures, options=options)
     contents = {"claims.csv": claims_csv(claims), "index.html": page.html(), "gallery.md": text}
     for name, content in contents.items():
         replace_file(folder / name, content.encode())
     return [*write_figures(folder, drawn), *(folder / name for name in contents)]
 
 
-def gallery_text(drawn: Sequence[Drawn], *, pictures: str) -> str:
-    """Write the gallery as Markdown; arguments as `write_gallery`."""
+def gallery_text(
+    drawn: Sequence[Drawn], *, pictures: str, options: Sequence[str] = (), first: Mapping[str, str] | None = None
+) -> str:
+    """Write the gallery as Markdown; arguments as `write_gallery`, and what is said at its head besides, by name."""
     claims = [_claim_row(row) for row in judged(drawn)]
-    title, body = gallery_markdown([_entry(each) for each in drawn], claims, pictures=pictures).split("\n\n", 1)
-    settings = "\n".join(f"- **{name}.** {what}." for name, what in _settings(drawn).items())
+    entries = [_entry(each, options) for each in drawn]
+    title, body = gallery_markdown(entries, claims, pictures=pictures).split("\n\n", 1)
+    settings = "\n".join(f"- **{name}.** {what}." for name, what in {**_settings(drawn), **(first or {})}.items())
     return f"{title}\n\n{settings}\n\nVerdicts and figures are of this size; another may find otherwise.\n\n{body}"
 
 
@@ -77,44 +90,65 @@ def claims_csv(claims: Sequence[Judged]) -> str:
     """Write a line a claim and way to train, unrounded."""
     from murk.show.blocks import csv_text
 
-    columns = ("figure", "claim", "tag", "series", "verdict", "tested", "value", "low", "high", "n_seeds")
+    columns = ("figure", "claim", "tag", "series", "verdict", "tested", "value", "low", "high", "n_seeds", "why")
     return csv_text(columns, [
         [row.claim.figure, row.claim.says, row.claim.tag, row.series, row.verdict, row.tested,
          *((row.estimate.value, row.estimate.low, row.estimate.high) if row.estimate else (None, None, None)),
-         row.n_seeds]
+         row.n_seeds, row.why]
         for row in claims
     ])  # fmt: skip
 
 
-def _entry(drawn: Drawn) -> GalleryEntry:
+def _entry(drawn: Drawn, options: Sequence[str]) -> GalleryEntry:
     seeds = sorted({row["n_seeds"] for row in drawn.rows})
     facts = {
-        "Runs": f"{drawn.done:,} of {drawn.planned:,}" if drawn.planned else _why_nothing_runs(drawn),
+        "Runs": f"{_runs(drawn)}{_failed(drawn)}" if drawn.planned else _why_nothing_runs(drawn),
         "Seeds a point": "none" if not seeds else f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}",
         "Computing": f"{drawn.seconds / 60:.0f} minutes, one run after another",
         "Machine": "; ".join(_machine(machine) for machine in drawn.machines) or "any",
-        "Command": f"murk reproduce {drawn.figure.name} --size {drawn.size.name} --draw",
+        "Command": shlex.join(["murk", "reproduce", drawn.figure.name, "--size", drawn.size.name, *options, "--draw"]),
     }
     figure = drawn.figure
     return GalleryEntry(figure.name, figure.title, figure.shown, figure.claim, panels_of(drawn), facts)
 
 
+def _runs(drawn: Drawn) -> str:
+    return f"{drawn.done:,} of {drawn.planned:,} runs"
+
+
+def _failed(drawn: Drawn) -> str:
+    return f"; {len(drawn.failed):,} failed" if drawn.failed else ""
+
+
 def _why_nothing_runs(drawn: Drawn) -> str:
-    waits = any(True for _ in drawn.figure.needs(drawn.size))
-    return "Runs that must come first have not all run yet." if waits else "Nothing is trained here."
+    if not any(True for _ in drawn.figure.needs(drawn.size)):
+        return "Nothing is trained here."
+    return f"Runs that must come first have not all run yet{_failed(drawn)}."
+
+
+def _images(settings: Iterable[Mapping[str, Any]]) -> str:
+    """Say how many images runs have and show."""
+    found = list(settings)
+    labelled, shown = (_range({each[key] for each in found if key in each}) for key in ("train_size", "passes"))
+    return f"{f'{labelled} images with a right label, ' if labelled else ''}about {shown} images shown"
+
+
+def _range(counts: set[int]) -> str:
+    ends = [f"{count:,}" for count in sorted(counts)]
+    return ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}" if ends else ""
 
 
 def _claim_row(judged: Judged) -> ClaimRow:
     claim = judged.claim
     seeds = f"{judged.n_seeds} seed" + "s" * (judged.n_seeds != 1)
     tested = f"{claim.figure}: {judged.tested}"
-    return ClaimRow(claim.says, claim.tag, judged.series, judged.verdict, tested, judged.estimate, seeds)
+    return ClaimRow(claim.says, claim.tag, judged.series, judged.verdict, tested, judged.estimate, seeds, judged.why)
 
 
 def _settings(drawn: Sequence[Drawn]) -> dict[str, str]:
     return {
         "Study": CITATION,
-        "Size": " ".join(dict.fromkeys(each.size.note.removeprefix("Size ").removesuffix(".") for each in drawn)),
+        "Size": " ".join(dict.fromkeys(_size(each.size) for each in drawn)),
         "Paper's protocol": "pairs (one vote a visit) with cross-entropy, AdaDelta, batches of 128, the last epoch; "
         "its rate chosen for each kind of network and noise level by held-out noisy votes",
         "Evidence": "murk's training with its defaults, the epoch chosen by held-out noisy votes; exact dilution knows "
@@ -122,6 +156,13 @@ def _settings(drawn: Sequence[Drawn]) -> dict[str, str]:
         "Clean test labels": "measure accuracies and choose no setting, seed or epoch; figure 5 orders its false "
         "labels by what a network trained on clean labels confuses on the test images",
     }  # fmt: skip
+
+
+def _size(size: Size) -> str:
+    usual = {"digits": _images([size.digits]), "photographs": _images([size.photographs])}
+    alike = len({*usual.values()}) == 1
+    told = usual["digits"] if alike else "; ".join(f"{kind}: {images}" for kind, images in usual.items())
+    return f"{size.note.removeprefix('Size ')} In each run, unless a figure says otherwise: {told}"
 
 
 def _machine(machine: Mapping[str, object]) -> str:

@@ -30,7 +30,7 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
             width = size.conv if model == "conv4" else {}
             base = {**size.digits, "model": model, **width, "alpha": alpha, "protocol": "paper", "held_out": HELD_OUT}
             for rate in RATES:
-                yield Cell(f"{model}, α = {alpha}", PAPER, rate, {**base, "learning_rate": rate}, 1)
+                yield Cell(f"{model}, α = {alpha}", PAPER, rate, {**base, "learning_rate": rate}, 1, level=alpha)
 
 
 def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:
@@ -47,16 +47,18 @@ def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> 
     return found
 
 
-def best_rates(rows: Sequence[Row]) -> dict[str, dict[int, float]]:
+def best_rates(cells: Sequence[Cell], rows: Sequence[Row]) -> dict[str, dict[int, float]]:
     """Choose the rate of each network and noise level where all its runs are there."""
     losses: dict[tuple[str, int], dict[float, float]] = {}
-    for row in rows:
-        model, alpha = row["panel"].split(", α = ")
-        losses.setdefault((model, int(alpha)), {})[row["x"]] = row["value"]
+    found = {(row["panel"], row["x"]): row["value"] for row in rows}
+    for cell in cells:
+        if (cell.panel, cell.x) in found:
+            setting = cell.setting
+            losses.setdefault((setting["model"], setting["alpha"]), {})[cell.x] = found[cell.panel, cell.x]
     chosen: dict[str, dict[int, float]] = {model: {} for model in MODELS}
-    for (model, alpha), found in losses.items():
-        if len(found) == len(RATES):
-            chosen[model][alpha] = min(found, key=lambda rate: found[rate])
+    for (model, alpha), by_rate in losses.items():
+        if len(by_rate) == len(RATES):
+            chosen[model][alpha] = min(by_rate, key=by_rate.__getitem__)
     return chosen
 
 

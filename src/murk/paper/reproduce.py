@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from murk.lab import Executor, Store, StudyProgress, read_settings, resolve, run_id, run_study
+from murk.errors import refuse
+from murk.lab import Executor, Store, StoredRun, StudyProgress, read_settings, resolve, run_id, run_study
 from murk.paper.figure import Cell, Figure, Outcome, Row
 from murk.paper.sizes import Size
 
 __all__ = ["Drawn", "Planned", "draw_figure", "id_on_any_machine", "plan_figures", "reproduce"]
+
+Named = tuple[str, dict[str, Any]]
+"""A run's id and resolved settings."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,18 @@ class Planned:
         figure: which.
         cells: its points.
         runs: by (number of the cell, seed): the run's id and resolved settings.
+        needs: ids of the runs that must come first.
     """
 
     figure: Figure
     cells: tuple[Cell, ...]
-    runs: Mapping[tuple[int, int], tuple[str, dict[str, Any]]]
+    runs: Mapping[tuple[int, int], Named]
+    needs: frozenset[str] = frozenset()
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of its own runs, each once."""
+        return {run for run, _ in self.runs.values()}
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ class Drawn:
         planned: runs that it needs.
         seconds: of computing that stand behind it.
         machines: kinds of machine that computed it.
+        there: (number of the cell, seed) of the runs that are there.
+        failed: runs of it that failed, also those that must come first.
     """
 
     figure: Figure
@@ -51,6 +64,8 @@ class Drawn:
     planned: int
     seconds: float
     machines: tuple[Mapping[str, Any], ...]
+    there: frozenset[tuple[int, int]] = field(default=frozenset(), repr=False)
+    failed: tuple[StoredRun, ...] = ()
 
 
 def reproduce(
@@ -61,11 +76,13 @@ def reproduce(
     executor: Executor | None = None,
     device: str = "auto",
     minutes: float | None = None,
+    retry_failed: bool = False,
     on_progress: Callable[[StudyProgress], None] | None = None,
 ) -> list[Drawn]:
     """Run what the figures need and is not in the store yet, then read what they show.
 
-    The first seed of every figure runs before the second of any. Figures share runs where their settings agree.
+    The first seed of every figure runs before the second of any. Figures share runs where their settings agree. A run
+    that another kind of machine, or another precision, has done is not done again.
 
     Args:
         figures: which.
@@ -74,32 +91,38 @@ def reproduce(
         executor: how runs are computed.
         device: "auto" or a torch device.
         minutes: no run is begun after this time.
+        retry_failed: run also what failed before, once more.
         on_progress: as `murk.lab.run_study`.
 
     Raises:
         InputError: what cannot be run here.
         DataError: data that is not there, or a store that cannot be written.
     """
-    needs = _plan([(figure, tuple(figure.needs(size))) for figure in figures], device)
-    rest = minutes
-    if any(planned.runs for planned in needs):
-        progress = _run(store, f"paper/{size.name}/needs", needs, executor, device, rest, on_progress)
-        rest = None if minutes is None else max(minutes - progress.seconds / 60, 1e-9)
+    refuse(f"{figure.name} {lacking}" for figure in figures if (lacking := figure.lacks(size)))
+
+    def work_off(name: str, planned: Sequence[Planned], minutes: float | None) -> float:
+        """Run what is planned, and give the seconds that it took."""
+        if not any(each.runs for each in planned):
+            return 0.0
+        with store.driving():
+            _add_studies(store, name, planned)
+            if retry_failed:
+                store.retry_failed(name)
+            return run_study(
+                store, name, executor=executor, device=device, minutes=minutes, on_progress=on_progress
+            ).seconds
+
+    first = [_plan_one(figure, tuple(figure.needs(size)), device) for figure in figures]
+    seconds = work_off(f"paper/{size.name}/needs", first, minutes)
     planned = plan_figures(figures, size, store, device=device)
-    if any(each.runs for each in planned):
-        _run(store, f"paper/{size.name}", planned, executor, device, rest, on_progress)
+    rest = None if minutes is None else max(minutes - seconds / 60, 1e-9)
+    work_off(f"paper/{size.name}", planned, rest)
     return [draw_figure(each, size, store) for each in planned]
 
 
 def plan_figures(figures: Sequence[Figure], size: Size, store: Store, *, device: str = "auto") -> list[Planned]:
     """Lay out the runs of figures; one whose needs are not in the store yet has none."""
-    needed = [[_found(_plan_one(figure, (cell,), device), store) for cell in figure.needs(size)] for figure in figures]
-    asked = []
-    for figure, found in zip(figures, needed, strict=True):
-        whole = all(len(outcomes) == cell.seeds for outcomes, cell in zip(found, figure.needs(size), strict=True))
-        cells = figure.cells(size, [list(outcomes.values()) for outcomes in found]) if whole else ()
-        asked.append((figure, tuple(cells)))
-    return _plan(asked, device)
+    return [_plan_with_needs(figure, size, store, device) for figure in figures]
 
 
 def draw_figure(planned: Planned, size: Size, store: Store) -> Drawn:
@@ -109,13 +132,20 @@ def draw_figure(planned: Planned, size: Size, store: Store) -> Drawn:
     machines = {str(outcome["machine"]): outcome["machine"] for outcome in distinct.values()}
     return Drawn(
         planned.figure, size, planned.cells, tuple(planned.figure.rows(planned.cells, found)), len(distinct),
-        len({run for run, _ in planned.runs.values()}),
-        sum(outcome["facts"]["training_seconds"] for outcome in distinct.values()), tuple(machines.values()),
+        len(planned.ids), sum(outcome["facts"]["training_seconds"] for outcome in distinct.values()),
+        tuple(machines.values()), frozenset(found),
+        tuple(run for run in store.runs(states=["failed"]) if run.id in planned.ids | planned.needs),
     )  # fmt: skip
 
 
-def _plan(asked: Sequence[tuple[Figure, tuple[Cell, ...]]], device: str) -> list[Planned]:
-    return [_plan_one(figure, cells, device) for figure, cells in asked]
+def _plan_with_needs(figure: Figure, size: Size, store: Store, device: str) -> Planned:
+    """Plan a figure by what the runs that must come first have found."""
+    first = _plan_one(figure, tuple(figure.needs(size)), device)
+    found = _found(first, store)
+    if len(found) < len(first.runs):
+        return Planned(figure, (), {}, frozenset(first.ids))
+    by_cell = [[found[number, seed] for seed in range(cell.seeds)] for number, cell in enumerate(first.cells)]
+    return replace(_plan_one(figure, tuple(figure.cells(size, by_cell)), device), needs=frozenset(first.ids))
 
 
 def _plan_one(figure: Figure, cells: tuple[Cell, ...], device: str) -> Planned:
@@ -125,31 +155,45 @@ def _plan_one(figure: Figure, cells: tuple[Cell, ...], device: str) -> Planned:
     return Planned(figure, cells, {key: (run_id(r), r) for key, r in zip(keys, resolved, strict=True)})
 
 
-def _run(
-    store: Store, name: str, planned: Sequence[Planned], executor: Executor | None, device: str, minutes: float | None,
-    on_progress: Callable[[StudyProgress], None] | None,
-) -> StudyProgress:  # fmt: skip
-    """Run everything planned as one study, the first seeds first."""
-    runs = sorted(((seed, run) for each in planned for (_, seed), run in each.runs.items()), key=lambda part: part[0])
-    with store.driving():
-        for each in (
-            each for each in planned if each.runs
-        ):  # a study of its own, so that no run is forgotten when other figures are asked for
-            store.add_study(f"{name}/{each.figure.name}", list({run[0]: run for run in each.runs.values()}.values()))
-        store.add_study(name, list({run[0]: run for _, run in runs}.values()))
-        return run_study(store, name, executor=executor, device=device, minutes=minutes, on_progress=on_progress)
+def _add_studies(store: Store, name: str, planned: Sequence[Planned]) -> None:
+    """Make one study of everything planned, the first seeds first, and one of each figure.
+
+    A figure has a study of its own so that none of its runs is forgotten when other figures are asked for.
+    """
+    of_figures = {each.figure.name: _members(each, store) for each in planned if each.runs}
+    for figure, members in of_figures.items():
+        store.add_study(f"{name}/{figure}", _each_once(members.values()))
+    all_runs = [(seed, run) for members in of_figures.values() for (_, seed), run in members.items()]
+    store.add_study(name, _each_once(run for _, run in sorted(all_runs, key=lambda part: part[0])))
+
+
+def _members(planned: Planned, store: Store) -> dict[tuple[int, int], Named]:
+    """Give the runs of a figure; where another kind of machine has done one, the run that it did."""
+    elsewhere = _done_elsewhere(planned, store)
+    done = {run: (other.id, other.settings) for run, other in elsewhere.items()}
+    return {key: done.get(run[0], run) for key, run in planned.runs.items()}
+
+
+def _each_once(runs: Iterable[Named]) -> list[Named]:
+    return list({run: (run, settings) for run, settings in runs}.values())
 
 
 def _found(planned: Planned, store: Store) -> dict[tuple[int, int], Outcome]:
     """Read the outcomes that are there, also those that another kind of machine has computed."""
-    here = store.outcomes([run for run, _ in planned.runs.values()])
-    if len(here) < len({run for run, _ in planned.runs.values()}):
-        elsewhere = {id_on_any_machine(run.settings): run.outcome for run in store.runs(states=("done",))}
-        for run, resolved in planned.runs.values():
-            outcome = elsewhere.get(id_on_any_machine(resolved))
-            if outcome is not None:
-                here.setdefault(run, outcome)
-    return {key: here[run] for key, (run, _) in planned.runs.items() if run in here}
+    elsewhere = {run: other.outcome or {} for run, other in _done_elsewhere(planned, store).items()}
+    found = {**elsewhere, **store.outcomes(planned.ids)}
+    return {key: found[run] for key, (run, _) in planned.runs.items() if run in found}
+
+
+def _done_elsewhere(planned: Planned, store: Store) -> dict[str, StoredRun]:
+    """Find what another kind of machine has done of the runs that are not done here, by the id that they have here."""
+    here = store.outcomes(planned.ids)
+    open_runs = {run: settings for run, settings in planned.runs.values() if run not in here}
+    if not open_runs:
+        return {}
+    done = {id_on_any_machine(run.settings): run for run in store.runs(states=["done"])}
+    named = {run: id_on_any_machine(settings) for run, settings in open_runs.items()}
+    return {run: done[name] for run, name in named.items() if name in done}
 
 
 def id_on_any_machine(resolved: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ class Size:
         photograph_alphas: noise levels on photographs.
         clean_counts: numbers of clean labels in figures 8 and 9.
         deltas: degrees of structure in figure 5.
-        note: what this size is, and what it leaves out, printed on every figure.
+        note: what this size is, and what it leaves out, whatever figure is run; how many images, figures say.
     """
 
     name: str
@@ -49,23 +49,23 @@ SMOKE = Size(
     "smoke", {"data": "digits", "train_size": 300, "test_size": 200, "passes": 3000}, {"data": "digits",
     "train_size": 300, "test_size": 200, "passes": 3000}, "digits", {"width": 4}, {"width": 4}, (2, 2), (0, 10), (0, 5),
     (100, 300), (0.0, 1.0),
-    "Size smoke: 300 of scikit-learn's 8x8 digits stand in for every set. It shows that the experiment runs, no more.",
+    "Size smoke: scikit-learn's 8x8 digits stand in for every set. It shows that the experiment runs, no more.",
 )  # fmt: skip
 SMALL = Size(
     "small", {"data": "mnist", "train_size": 10_000, "passes": 100_000}, {"data": "cifar10", "train_size": 10_000,
     "passes": 100_000}, "cifar100", {"width": 16}, {"width": 16}, (3, 2), (0, 2, 5, 10, 20), (0, 2, 5, 10),
     (300, 1000, 3000, 10_000), (0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
-    "Size small, equal compute: 10,000 training images, about 100,000 images shown in each run of either protocol, "
-    "networks of half width (ResNet-18 of a quarter), alpha up to 20 (photographs: 10). Left out: the paper's 60,000 "
-    "or 50,000 images, alpha up to 100, full width, and the many more images shown that training on pairs needs.",
+    "Size small, equal compute: as many images shown by either protocol, networks of half width (ResNet-18 of a "
+    "quarter), alpha up to 20 (photographs: 10). Left out: the paper's 60,000 or 50,000 images, alpha up to 100, full "
+    "width, and the many more images shown that training on pairs needs.",
 )  # fmt: skip
 FULL = Size(
     "full", {"data": "mnist", "train_size": 60_000, "passes": 6_060_000}, {"data": "cifar10", "train_size": 50_000,
     "passes": 10_000_000}, "cifar100", {}, {},
     (3, 3), (0, 10, 20, 50, 100), (0, 2, 5, 10), (1000, 2000, 5000, 10_000, 20_000, 60_000),
     (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0),
-    "Size full: all images, full width; 6.06 million images of digits shown in each run (an epoch of the paper's pairs "
-    "at alpha = 100), 10 million photographs.",
+    "Size full: networks of full width. On digits, as many images are shown as an epoch of the paper's pairs has at "
+    "alpha = 100.",
 )  # fmt: skip
 
 SIZES = {size.name: size for size in (SMOKE, SMALL, FULL)}

@@ -22,7 +22,11 @@ LEVEL = 0.95  # of every interval of a row
 MOST_LINES = 30  # of a table between the pictures of a Markdown page
 FORMS = {"share": ".1%", "log": ",.0f", "amount": ".3g"}
 CLAIM_HEADS = ("Claim", "Protocol", "Verdict", "Estimate", "n", "What was tested")
-VERDICTS = "A claim holds, or does not, where the whole interval says so; otherwise it is undecided."
+VERDICTS = (
+    "A claim holds, or does not, where the whole interval says so. It is undecided otherwise, and where one of the "
+    "networks compared has not learned, or a target is not reached by enough runs. Nothing learned: none of its "
+    "networks has. Not run: fewer than two seeds have, or the comparison is left out at this size."
+)
 TAGS = "Tags: [read] in a summary of the paper, [recalled] from memory of its text, unverified, [inferred] from either."
 MARKUP = re.compile(r"\[(?:read|recalled|inferred)\](?![\[(:])|[\\`*_\[\]|~$#<>&]")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -61,6 +65,7 @@ class ClaimRow:
         statement: what was tested, as a statement about numbers.
         estimate: the number that decides; None where it cannot be told yet.
         n: how many runs it rests on, in words.
+        why: what keeps the runs from deciding, besides a wide interval; "" where nothing does.
     """
 
     claim: str
@@ -70,6 +75,7 @@ class ClaimRow:
     statement: str
     estimate: Estimate | None
     n: str
+    why: str = ""
 
 
 def gallery_page(
@@ -105,7 +111,7 @@ def gallery_markdown(entries: Sequence[GalleryEntry], claims: Sequence[ClaimRow]
     """
     parts = ["# The paper, run again", _marked(f"{_answer(claims)} {TAGS}")]
     if claims:
-        rows = [[_claim(row), _protocol(row), row.verdict, _number(row.estimate), row.n, row.statement]
+        rows = [[_claim(row), _protocol(row), _verdict(row), _number(row.estimate), row.n, row.statement]
                 for row in claims]  # fmt: skip
         parts += [_marked_table(CLAIM_HEADS, rows), _marked(VERDICTS)]
     for entry in entries:
@@ -128,13 +134,17 @@ def _claim(row: ClaimRow) -> str:
     return f"{row.claim} [{row.tag}]"
 
 
+def _verdict(row: ClaimRow) -> str:
+    return f"{row.verdict}: {row.why}" if row.why else row.verdict
+
+
 def _protocol(row: ClaimRow) -> str:
     return series_of(row.series).name
 
 
 def _claims_table(claims: Sequence[ClaimRow]) -> Table:
     columns = [Column(head, ".3g" if head == "Estimate" else "") for head in CLAIM_HEADS]
-    rows = [[_claim(row), _protocol(row), row.verdict, row.estimate, row.n, row.statement] for row in claims]
+    rows = [[_claim(row), _protocol(row), _verdict(row), row.estimate, row.n, row.statement] for row in claims]
     levels = sorted({row.estimate.confidence_level for row in claims if row.estimate is not None})
     intervals = f"Intervals: {' or '.join(f'{100 * level:g}%' for level in levels)}. " if levels else ""
     return Table(columns, rows, "claims", "The paper's claims", f"{intervals}{VERDICTS} {TAGS}")

@@ -1,38 +1,23 @@
-"""Panels: small multiples of a study, with its intervals, its unfinished points and the values it is held against."""
+"""Panels drawn: small multiples with intervals, unfinished points told apart, and the values they are held against."""
 
 from __future__ import annotations
 
 import io
 import itertools
 import math
-import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from murk.errors import refuse
-from murk.show.blocks import csv_text
-from murk.show.palette import in_legend_order, series_of
+from murk.show.multiples import SCALES, Y_FORMS, Mark, Panels, Row, is_unfinished, panels_csv
+from murk.show.palette import series_of
 from murk.show.text import clean_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Mark", "Panels", "draw_panels", "is_unfinished", "panels_csv", "panels_png", "panels_svg"]
-
-Row = Mapping[str, Any]
-
-CSV_COLUMNS = ("panel", "series", "x", "value", "low", "high", "n_seeds", "planned", "n_test")
-SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], bool]]] = {
-    "linear": (float, math.isfinite),
-    "log": (math.log, lambda x: 0 < x < math.inf),
-    "log1p": (math.log1p, lambda x: -1 < x < math.inf),
-}
-"""How far right x stands, and which x can stand there."""
-Y_FORMS = {"share": ".0%", "log": ",g", "amount": "g"}
-TAGGED = re.compile(r"\[\w+\]$")
+__all__ = ["Mark", "Panels", "Row", "draw_panels", "is_unfinished", "panels_csv", "panels_png", "panels_svg"]
 
 # inches, from the top down
 WIDTH, LEFT, RIGHT, BETWEEN = 8.2, 0.72, 0.14, 0.16
@@ -46,119 +31,6 @@ LOOK = {
     "text.parse_math": False, "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5,
     "axes.unicode_minus": True, "svg.hashsalt": "murk", "svg.fonttype": "none", "figure.facecolor": "white",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A value from elsewhere, drawn as a black star.
-
-    Attributes:
-        panel: where it stands.
-        x: on the horizontal axis.
-        value: on the vertical axis.
-        label: its words, ending in a tag that says how sure it is, such as "91 % [recalled]".
-
-    Raises:
-        InputError: the label has no tag, without which the value must not be shown.
-    """
-
-    panel: str
-    x: float
-    value: float
-    label: str
-
-    def __post_init__(self) -> None:
-        """Look for the tag."""
-        refuse([
-            "" if TAGGED.search(self.label)
-            else f"a mark's label ends in a tag such as [recalled], but {self.label!r} came; say how sure it is"
-        ])  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Panels:
-    """A picture of small multiples, before it is drawn.
-
-    Attributes:
-        title: what it is about.
-        rows: points: {"panel", "series", "x", "value", "low", "high" (both None without an interval), "n_seeds",
-            "planned" (seeds), "n_test", "seeds": {seed: value}}.
-        x_title: of the horizontal axis.
-        x_scale: "linear", "log" or "log1p" (for what may be 0).
-        y_title: of the vertical axis.
-        y_scale: "share" runs from 0 to 100 %, "amount" and "log" over what there is.
-        marks: values from elsewhere.
-        notes: printed below, a paragraph each: what the intervals are, what is left out.
-
-    Raises:
-        InputError: an unknown scale, or numbers that cannot stand on it; all faults together.
-
-    Example:
-        >>> row = {"panel": "Conv4", "series": "paper", "x": 10, "value": 0.9, "low": None, "high": None,
-        ...        "n_seeds": 1, "planned": 3, "n_test": 1000, "seeds": {0: 0.9}}
-        >>> panels = Panels("Noise", [row], "α", "log1p", "Accuracy", "share")
-        >>> b"1 so far where hollow" in panels_svg(panels)
-        True
-    """
-
-    title: str
-    rows: Sequence[Row]
-    x_title: str
-    x_scale: str
-    y_title: str
-    y_scale: str
-    marks: Sequence[Mark] = ()
-    notes: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        """Check the scales, and every number against them."""
-        refuse([
-            "" if self.x_scale in SCALES else f"x_scale is one of {', '.join(SCALES)}, but {self.x_scale!r} came",
-            "" if self.y_scale in Y_FORMS else f"y_scale is one of {', '.join(Y_FORMS)}, but {self.y_scale!r} came",
-        ])  # fmt: skip
-        _, fits = SCALES[self.x_scale]
-        refuse([
-            *(f"x = {x} cannot stand on the scale {self.x_scale}" for x in self.xs if not fits(x)),
-            *(f"the value {y} cannot stand on the scale {self.y_scale}" for y in self.ys
-              if not math.isfinite(y) or (self.y_scale == "log" and y <= 0)),
-        ])  # fmt: skip
-
-    @property
-    def names(self) -> list[str]:
-        """The panels, in the order of the rows; marks may add some that no run has reached."""
-        return list(dict.fromkeys([*(row["panel"] for row in self.rows), *(mark.panel for mark in self.marks)]))
-
-    @property
-    def series(self) -> list[str]:
-        """The series, in the legend's order."""
-        return in_legend_order(row["series"] for row in self.rows)
-
-    @property
-    def xs(self) -> list[float]:
-        """Every x, of rows and marks, rising."""
-        return sorted({*(row["x"] for row in self.rows), *(mark.x for mark in self.marks)})
-
-    @property
-    def ys(self) -> list[float]:
-        """Every value and interval's end, of rows and marks."""
-        ends = [row[end] for row in self.rows for end in ("value", "low", "high") if row[end] is not None]
-        return [*ends, *(mark.value for mark in self.marks)]
-
-
-def is_unfinished(row: Row) -> bool:
-    """Tell whether a point rests on fewer seeds than planned."""
-    return bool(row["n_seeds"] < row["planned"])
-
-
-def panels_csv(rows: Sequence[Row]) -> str:
-    """Write a line a point, unrounded: panel, series, x, value, low, high, n_seeds, planned, n_test, then each seed."""
-    seeds = sorted({int(seed) for row in rows for seed in row["seeds"]})
-    heads = [*CSV_COLUMNS, *(f"seed_{seed}" for seed in seeds)]
-    lines = []
-    for row in rows:
-        found = {int(seed): value for seed, value in row["seeds"].items()}
-        lines.append([*(row[column] for column in CSV_COLUMNS), *(found.get(seed) for seed in seeds)])
-    return csv_text(heads, lines)
 
 
 def panels_svg(panels: Panels) -> bytes:
@@ -178,7 +50,7 @@ def draw_panels(panels: Panels, figure: Figure) -> Figure:
     are black stars, their labels at the head of their panel.
 
     Args:
-        panels: what to draw; a panel without points says that nothing has run yet.
+        panels: what to draw; a panel without points says why it has none.
         figure: an empty figure; it gets the size that the panels and notes need.
     """
     import matplotlib
@@ -263,7 +135,13 @@ def _draw_one(panels: Panels, name: str, ax: Axes) -> None:
     for star in stars:
         ax.plot(*star, color="black", marker="*", markersize=10, markeredgecolor="white", markeredgewidth=0.6, zorder=5)
     if not ours:
-        ax.text(0.5, 0.5, "nothing has run yet", transform=ax.transAxes, ha="center", va="center", color=QUIET)
+        ax.text(0.5, 0.5, _why_empty(panels, name), transform=ax.transAxes, ha="center", va="center", color=QUIET)
+
+
+def _why_empty(panels: Panels, name: str) -> str:
+    """Say why a panel has no points."""
+    left_out = panels.places and name not in {panel for panel, _ in panels.places}
+    return "not at this size" if left_out else panels.unreached
 
 
 def _draw_series(placed: Sequence[tuple[float, Row]], series: str, ax: Axes) -> None:
