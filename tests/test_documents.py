@@ -53,11 +53,11 @@ def test_the_numbers_of_the_readme_are_those_of_the_result_files() -> None:
 
 def test_the_page_of_the_paper_and_its_tables_are_those_of_the_result_file() -> None:
     paper = script("paper")
-    drawn = paper.what_is_shown()
-    assert paper.page(drawn) == paper.PAGE.read_text(encoding="utf-8")
-    for each in drawn:
-        numbers = (paper.PICTURES / f"{each.figure.name}.csv").read_text(encoding="utf-8")
-        assert panels_csv(each.rows) == numbers
+    drawn, full = paper.what_is_shown(paper.SMALL), paper.what_is_shown(paper.FULL)
+    assert paper.page(drawn, full) == paper.PAGE.read_text(encoding="utf-8")
+    for folder, figures in ((paper.PICTURES, drawn), (paper.PICTURES / "full", full)):
+        for each in figures:
+            assert panels_csv(each.rows) == (folder / f"{each.figure.name}.csv").read_text(encoding="utf-8")
 
 
 def test_the_papers_page_names_the_commands_that_make_its_store_and_draw_from_it(
@@ -65,8 +65,10 @@ def test_the_papers_page_names_the_commands_that_make_its_store_and_draw_from_it
 ) -> None:
     """In a folder with the committed results alone."""
     paper = script("paper")
-    drawn = paper.what_is_shown()
-    commands = [re.search(f"`murk ({start}.*?)`", paper.page(drawn)) for start in ("study import ", "reproduce fig1 ")]
+    drawn = paper.what_is_shown(paper.SMALL)
+    commands = [
+        re.search(f"`murk ({start}.*?)`", paper.page(drawn, [])) for start in ("study import ", "reproduce fig1 ")
+    ]
     (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
     monkeypatch.chdir(tmp_path)
     for command in commands:
@@ -78,7 +80,8 @@ def test_the_papers_page_names_the_commands_that_make_its_store_and_draw_from_it
 
 
 def test_the_papers_rates_are_those_that_held_out_votes_chose() -> None:
-    rates = next(each for each in script("paper").what_is_shown() if each.figure.name == "rates")
+    paper = script("paper")
+    rates = next(each for each in paper.what_is_shown(paper.SMALL) if each.figure.name == "rates")
     chosen = best_rates(rates.cells, rates.rows)
     for kind, model in (("perceptron", "perceptron"), ("mlp", "mlp2"), ("conv", "conv4")):
         for alpha, rate in chosen[model].items():

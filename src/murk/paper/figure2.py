@@ -14,7 +14,7 @@ from typing import Any
 from murk.paper.figure import Axis, Cell, Figure
 from murk.paper.sizes import Size
 from murk.paper.values import PaperValue
-from murk.paper.ways import WAYS, trained
+from murk.paper.ways import TWO_VIEWS, WAYS, trained
 
 __all__ = ["FIGURE", "MODELS"]
 
@@ -22,12 +22,12 @@ MODELS = {"conv4": "Conv4", "conv6": "Conv6", "resnet18": "ResNet-18"}
 
 
 def cells(size: Size, _: Any) -> Iterator[Cell]:
-    """Each network at each noise level, trained in each way."""
+    """Each network at each noise level, trained in each way; at full size ResNet-18 with two views, too."""
     for model, panel in MODELS.items():
         if size.name == "smoke" and model == "conv6":
             continue  # its unpadded convolutions need more than the 8 pixels of the digits
         for alpha in size.photograph_alphas:
-            for way in WAYS:
+            for way in (*WAYS, TWO_VIEWS) if model == "resnet18" and size.name == "full" else WAYS:
                 width = size.resnet if model == "resnet18" else size.conv
                 setting = {**size.photographs, "model": model, **width, "alpha": alpha}
                 yield Cell(panel, way, alpha, trained(way, setting), size.seeds[1])

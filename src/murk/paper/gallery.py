@@ -13,9 +13,19 @@ from murk.paper.sizes import Size
 from murk.paper.table import Table
 from murk.paper.values import CITATION
 from murk.paper.verdicts import Judged, judge
-from murk.show import ClaimRow, GalleryEntry, Mark, Panels, gallery_markdown, gallery_page, panels_csv, panels_svg
+from murk.show import (
+    ClaimRow,
+    GalleryEntry,
+    Mark,
+    Panels,
+    gallery_markdown,
+    gallery_page,
+    panels_csv,
+    panels_svg,
+    sections_markdown,
+)
 
-__all__ = ["claims_csv", "gallery_text", "judged", "panels_of", "write_figures", "write_gallery"]
+__all__ = ["claims_csv", "figures_text", "gallery_text", "judged", "panels_of", "write_figures", "write_gallery"]
 
 INTERVALS = "Bars: 95 % Student interval over seeds."
 
@@ -84,6 +94,11 @@ def gallery_text(
     title, body = gallery_markdown(entries, claims, pictures=pictures).split("\n\n", 1)
     settings = "\n".join(f"- **{name}.** {what}." for name, what in {**_settings(drawn), **(first or {})}.items())
     return f"{title}\n\n{settings}\n\nVerdicts and figures are of this size; another may find otherwise.\n\n{body}"
+
+
+def figures_text(drawn: Sequence[Drawn], *, pictures: str, options: Sequence[str] = ()) -> str:
+    """Write the figures alone as Markdown, without verdicts; arguments as `gallery_text`."""
+    return sections_markdown([_entry(each, options) for each in drawn], pictures=pictures)
 
 
 def claims_csv(claims: Sequence[Judged]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["EXACT", "INDEPENDENT", "PAPER", "SINGLE", "WAYS", "WAYS_WITH_ONE_VOTE", "trained"]
+__all__ = ["EXACT", "INDEPENDENT", "PAPER", "SINGLE", "TWO_VIEWS", "WAYS", "WAYS_WITH_ONE_VOTE", "trained"]
 
 PAPER, EXACT, INDEPENDENT, SINGLE = "paper", "evidence", "evidence-independent", "evidence-single"
+TWO_VIEWS = "evidence-two-views"
 WAYS = (PAPER, EXACT, INDEPENDENT)
 WAYS_WITH_ONE_VOTE = (PAPER, SINGLE)
 """Where each image carries one vote, no dilution can be known exactly."""
@@ -26,11 +27,13 @@ def trained(way: str, setting: Mapping[str, Any]) -> dict[str, Any]:
 
     "paper" trains on pairs by AdaDelta, in batches of 128, and reports the last epoch; "evidence" knows that exactly
     one vote is right; "evidence-independent" knows the noise rate alone; "evidence-single" has one vote an image, and
-    knows the noise rate.
+    knows the noise rate; "evidence-two-views" is "evidence-independent" with two views of each image held against each
+    other, and half the epochs.
     """
     if way == PAPER:
         model, alpha = setting["model"], setting["alpha"]
         rates = RATES[model if model == "perceptron" else "mlp" if model.startswith("mlp") else "conv"]
         rate = rates[max(level for level in rates if level <= alpha)]
         return {**setting, "protocol": "paper", "learning_rate": rate}
-    return {**setting, "protocol": "evidence", "weigh_as": "independent" if way == INDEPENDENT else "given"}
+    knows = {"protocol": "evidence", "weigh_as": "independent" if way in (INDEPENDENT, TWO_VIEWS) else "given"}
+    return {**setting, **knows, **({"consistency": 1.0} if way == TWO_VIEWS else {})}

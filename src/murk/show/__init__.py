@@ -4,7 +4,7 @@ from murk.show.accuracy_by_alpha import chart_accuracy_by_alpha, draw_accuracy_b
 from murk.show.blocks import Block, Column, Download, Facts, Figure, Picture, Prose, Table
 from murk.show.contact_sheet import draw_contact_sheet, write_contact_sheet
 from murk.show.demo import DemoResult, demo_page, write_demo
-from murk.show.gallery import ClaimRow, GalleryEntry, gallery_markdown, gallery_page
+from murk.show.gallery import ClaimRow, GalleryEntry, gallery_markdown, gallery_page, sections_markdown
 from murk.show.page import Page
 from murk.show.palette import OKABE_ITO, SERIES, STUDY_SERIES, Series, series_of
 from murk.show.panels import Mark, Panels, draw_panels, panels_csv, panels_png, panels_svg
@@ -38,6 +38,7 @@ __all__ = [
     "panels_csv",
     "panels_png",
     "panels_svg",
+    "sections_markdown",
     "series_of",
     "write_contact_sheet",
     "write_demo",

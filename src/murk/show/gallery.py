@@ -16,7 +16,7 @@ from murk.show.palette import series_of
 from murk.show.panels import Panels, Row, is_unfinished, panels_csv, panels_png, panels_svg
 from murk.show.text import shown_text
 
-__all__ = ["ClaimRow", "GalleryEntry", "gallery_markdown", "gallery_page"]
+__all__ = ["ClaimRow", "GalleryEntry", "gallery_markdown", "gallery_page", "sections_markdown"]
 
 LEVEL = 0.95  # of every interval of a row
 MOST_LINES = 30  # of a table between the pictures of a Markdown page
@@ -114,9 +114,12 @@ def gallery_markdown(entries: Sequence[GalleryEntry], claims: Sequence[ClaimRow]
         rows = [[_claim(row), _protocol(row), _verdict(row), _number(row.estimate), row.n, row.statement]
                 for row in claims]  # fmt: skip
         parts += [_marked_table(CLAIM_HEADS, rows), _marked(VERDICTS)]
-    for entry in entries:
-        parts += _sections(entry, pictures)
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *(sections_markdown([entry], pictures=pictures) for entry in entries)]) + "\n"
+
+
+def sections_markdown(entries: Sequence[GalleryEntry], *, pictures: str) -> str:
+    """Write the figures' part of the page alone; arguments as `gallery_markdown`."""
+    return "\n\n".join(part for entry in entries for part in _sections(entry, pictures))
 
 
 def _answer(claims: Sequence[ClaimRow]) -> str:

@@ -50,6 +50,9 @@ SERIES = {
 STUDY_SERIES = {
     "paper": Series("The paper's training", OKABE_ITO["vermillion"], "v", "triangle-down"),
     "evidence-single": Series("Evidence, one vote an image", OKABE_ITO["sky"], "o", "circle"),
+    "evidence-two-views": Series(
+        "Evidence, independent votes, two views agreeing", OKABE_ITO["purple"], "D", "diamond"
+    ),
     "h-alpha": Series("The paper's, on H_alpha", OKABE_ITO["purple"], "P", "cross"),
     "drawn": Series("Votes drawn", OKABE_ITO["blue"], "o", "circle"),
     "probability": Series("Their probability", OKABE_ITO["grey"], "D", "diamond", (5, 4)),
