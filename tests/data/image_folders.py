@@ -1,4 +1,4 @@
-"""Small folders of images in ImageNet's layout, for the tests that read them."""
+"""Small folders of images in ImageNet's layout, for the tests that read them, and what the cache holds of them."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def lay_out(root, *, train=4, val=2, classes=CLASSES, side=12, suffix=".png", pa
                 image = Image.fromarray(drawn((len(part), k, i), side, side))
                 image.save(root / part / name / f"{name}_{i}{suffix}")
     return root
+
+
+def kept(cache):
+    """The one folder of the cache."""
+    (folder,) = (cache / "folders").iterdir()
+    return folder
+
+
+def files_in(folder):
+    """Names of the files in a folder, without the lock."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")

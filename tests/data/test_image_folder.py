@@ -115,30 +115,6 @@ def test_a_large_jpeg_shows_the_same_as_its_pixels_averaged(shown):
     assert np.abs(found - averaged)[1:-1, 1:-1].max() < 6
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK"])
-def test_every_mode_of_eight_bits_becomes_rgb(shown, mode):
-    name = "one.jpg" if mode == "CMYK" else "one.png"
-    found = shown(Image.new("RGB", (8, 8), (255, 255, 255)).convert(mode).save, side=8, name=name)
-    assert found.shape == (8, 8, 3) and found.min() >= 250
-
-
-def test_a_file_is_what_it_holds_not_what_it_is_called(shown):
-    pixels = drawn(3, 8, 8)
-    found = shown(lambda path: Image.fromarray(pixels).save(path, format="PNG"), side=8, name="one.JPEG")
-    assert np.array_equal(found, pixels)
-
-
-def test_more_than_eight_bits_a_channel_are_refused(shown):
-    deep = Image.fromarray(np.full((8, 8), 40_000, np.uint16))
-    with pytest.raises(DataError, match=r"train/a/one\.png \(mode I;16: more than 8 bits"):
-        shown(deep.save, side=8)
-
-
-def test_an_image_of_more_than_a_hundred_million_pixels_is_refused_by_name(shown):
-    with pytest.raises(DataError, match=r"train/a/one\.png \(10,001 x 10,000 pixels, more than 100,000,000\)"):
-        shown(Image.new("1", (10_001, 10_000)).save, side=8)
-
-
 def test_everything_wrong_with_a_folder_is_told_at_once(tmp_path, cache):
     root = lay_out(tmp_path / "photos", train=1, val=1)
     lay_out(root, train=1, val=1, classes=("only_train", "only_val", "empty"))
@@ -147,7 +123,7 @@ def test_everything_wrong_with_a_folder_is_told_at_once(tmp_path, cache):
     (root / "val/only_train").rmdir()
     (root / "train/only_val").rmdir()
     (root / "train/notes.txt").write_text("")
-    (root / "train/n01440764/image.webp").write_bytes(b"")
+    (root / "train/n01440764/image.svg").write_bytes(b"")
     with pytest.raises(DataError) as caught:
         image_folder(root, side=8)
     for told in (
@@ -155,7 +131,7 @@ def test_everything_wrong_with_a_folder_is_told_at_once(tmp_path, cache):
         "1 classes of val/ that train/ lacks: only_val;",
         "1 classes without an image: train/empty;",
         "1 files where only folders of classes belong: train/notes.txt;",
-        "train/n01440764/image.webp",
+        "train/n01440764/image.svg",
     ):
         assert told in str(caught.value)
     assert not cache.exists()
@@ -173,11 +149,10 @@ def test_links_are_followed_inside_the_folder_and_refused_where_they_lead_out(tm
         image_folder(root, side=12)
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_a_folder_without_one_of_its_parts_is_refused_with_the_layout(tmp_path, cache, part):
+def test_a_folder_without_a_part_to_train_on_is_refused_with_the_layouts(tmp_path, cache):
     root = lay_out(tmp_path / "photos")
-    (root / part).rename(root / "gone")
-    with pytest.raises(DataError, match=rf"expected train/CLASS/FILE and val/CLASS/FILE in .*got no {part}/;"):
+    (root / "train").rename(tmp_path / "gone")
+    with pytest.raises(DataError, match=r"expected train/CLASS/FILE and val/CLASS/FILE, .* got val/ and no train/;"):
         image_folder(root, side=8)
 
 

@@ -1,12 +1,15 @@
 """Where examples come from: arrays and memory maps, catalog sets, and sources that mix images at batch time."""
 
 from murk.data.catalog import entry, fetch, load, locate
+from murk.data.columns import Columns
 from murk.data.content import content_sha256
 from murk.data.download import Progress
 from murk.data.entries import ENTRIES, CatalogEntry
 from murk.data.examples import Dataset, Examples
 from murk.data.folder import image_folder
 from murk.data.mix import ChannelMoments, Interleaved, Shown, WhiteNoise, channel_moments
+from murk.data.read import read
+from murk.data.reading import GivenVotes, Reading
 from murk.data.sources import ArraySource, ImageSource, as_source
 
 __all__ = [
@@ -14,11 +17,14 @@ __all__ = [
     "ArraySource",
     "CatalogEntry",
     "ChannelMoments",
+    "Columns",
     "Dataset",
     "Examples",
+    "GivenVotes",
     "ImageSource",
     "Interleaved",
     "Progress",
+    "Reading",
     "Shown",
     "WhiteNoise",
     "as_source",
@@ -29,4 +35,5 @@ __all__ = [
     "image_folder",
     "load",
     "locate",
+    "read",
 ]

@@ -14,6 +14,7 @@ from typing import IO, NamedTuple
 
 from murk.data import decoder
 from murk.data.decoder import Block, Fault, decode_block
+from murk.data.told_names import told_name
 from murk.errors import DataError
 
 
@@ -28,7 +29,7 @@ _Idle = SimpleQueue[_Process]
 
 
 def decode_blocks(blocks: Iterable[Block], *, processes: int) -> Generator[tuple[Block, list[Fault]], None, None]:
-    """Decode blocks, each into its place.
+    """Decode blocks, each image into its place.
 
     The processes are plain children that end when this one does, however that ends; they import neither murk nor the
     caller's script, which therefore needs no `if __name__ == "__main__"`.
@@ -96,9 +97,10 @@ def _answer(idle: _Idle, block: Block) -> list[Fault]:
     finally:
         idle.put(process)
     if not line.endswith("\n"):
+        first, last = told_name(block.names[0]), told_name(block.names[-1])
         raise DataError(
-            "a decoding process ended before its time; if memory ran out, use fewer processes; what is decoded is "
-            "kept: call again to go on"
+            f"a decoding process ended before its time, between {first} and {last}; if memory ran out, use fewer "
+            "processes; what is decoded is kept: call again to go on"
         )
     answer = json.loads(line)
     if "faults" not in answer:

@@ -1,32 +1,24 @@
-"""Folders of images, one folder a class: listed, checked as a whole, decoded once into the pixel cache."""
+"""Folders of image files: their layout understood, decoded once into the pixel cache, and what looks odd told."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from murk.data.cache import cache_folder, exclusive
 from murk.data.content import computed_sha256, remember_content
-from murk.data.decoder import RULE
-from murk.data.decoding import available_processors
-from murk.data.download import Progress, ProgressCallback
+from murk.data.decoded_files import DecodeSettings, ImageFiles, Wanted, decoded_files
+from murk.data.download import ProgressCallback
 from murk.data.examples import Dataset, Examples
-from murk.data.pixel_cache import PixelCache
+from murk.data.folder_layout import FolderLayout, folder_layout
+from murk.data.folder_oddities import folder_oddities
+from murk.data.image_files import folder_faults, real_path
+from murk.data.reading import Reading
+from murk.data.told_names import counted
 from murk.errors import DataError, refuse
-
-LARGEST_SIDE = 4096
-_SUFFIXES = (".jpeg", ".jpg", ".png")
-_NAMED = 5  # names told of each fault; of the others the number
-
-_Faults = defaultdict[str, list[str]]  # what is wrong -> with what
 
 
 def image_folder(
@@ -35,39 +27,52 @@ def image_folder(
     side: int,
     cache: str | os.PathLike[str] | None = None,
     processes: int | None = None,
+    skip_corrupt: bool = False,
     verify: bool = False,
     name: str = "",
     on_progress: ProgressCallback | None = None,
 ) -> Dataset:
-    """A data set from a folder of images in ImageNet's layout, mapped from the disk.
+    """A data set from a folder of image files, mapped from the disk.
 
-    `train/CLASS/FILE` is trained on and `val/CLASS/FILE` (or, where there is no val/, `test/CLASS/FILE`) tests. Files
-    end in .jpeg, .jpg or .png, in any case; hidden ones are left out, anything else is refused. The first call decodes
-    them all into a file of raw pixels; stopped half-way, by Ctrl-C too, the next one goes on. Later calls only list
-    the folder and map that file: a changed name, size or time of change of any file means another cache.
+    The layout is one of these, told by what is there:
 
-    The pixels: JPEG decoded at the smallest of 1/8, 1/4, 1/2 and 1 of its size that is not below `side`; EXIF
-    orientation applied; converted to RGB, transparency ignored; the centred square of the shorter side resized to
-    `side` by Pillow's antialiased bicubic filter.
+    - `train/CLASS/FILE` to train on, and `val/CLASS/FILE` (or else `validation/` or `test/`) to test with;
+    - `train/CLASS/FILE` alone, or `CLASS/FILE`: all to train on, none to test with;
+    - `FILE`: images without labels, which are -1.
+
+    Files end in .bmp, .gif, .jfif, .jpe, .jpeg, .jpg, .png, .tif, .tiff or .webp, in any case, and are opened by what
+    they hold; hidden ones are left out. In train/ and val/ anything else is refused; elsewhere it is left aside.
+    The first call decodes them all into a file of raw pixels; stopped half-way, by Ctrl-C too, the next one goes on.
+    Later calls only list the folder and map that file: a changed name, size or time of change of any file means
+    another cache.
+
+    The pixels: the first frame of GIF, WebP and PNG, the first page of TIFF. JPEG decoded at the smallest of 1/8, 1/4,
+    1/2 and 1 of its size that is not below `side`; EXIF orientation applied; grey of 16 bits scaled to 8 by v / 257,
+    rounded, several channels of 16 bits by their high bytes; everything converted to RGB, CMYK by Pillow's plain
+    formula, transparency ignored; the centred square of the shorter side resized to `side` by Pillow's antialiased
+    bicubic filter.
 
     Args:
-        path: the folder that holds train/ and val/. Nothing is written there.
+        path: the folder. Nothing is written there.
         side: edge of the square images in pixels, in [1, 4096].
         cache: a folder for the pixels, 3 side^2 bytes an image; None: `folders` in murk's cache (MURK_CACHE or the
             platform's place). What is in it may be deleted at any time.
         processes: how many decode, at least 1; None: one for each processor.
+        skip_corrupt: leave out files that cannot be decoded rather than refuse them.
         verify: read all pixels and compare their digest with what it was when they were written.
         name: of the data set; "" for the folder's name.
         on_progress: called with a `Progress` (bytes of pixels) at the start and after each block of a first call.
 
     Returns:
         Dataset of read-only uint8 memory maps [N,side,side,3]; class_names are the folders' names in order, ids
-        "CLASS/FILE". `content_sha256` knows its digest without reading it.
+        the paths below the part, "CLASS/FILE" or "FILE". Its test part is of length 0 where there is nothing to test
+        with. `content_sha256` knows its digest without reading it.
 
     Raises:
         InputError: `path` is no folder, or a setting is out of range; all told together.
-        DataError: classes or files are missing, damaged or out of place, a link leads out of the folder, an image has
-            more than 100 million pixels or more than 8 bits a channel; or the cache cannot be written, or has changed.
+        DataError: classes or files are missing, damaged (though not to be skipped) or out of place, a link leads out of
+            the folder, an image has more than 100 million pixels, a file more than 200 million bytes, grey is floating
+            point or beyond 16 bits; or the cache cannot be written, or has changed.
 
     Not promised: other versions of Pillow may decode to other pixels; the digest tells.
 
@@ -84,147 +89,96 @@ def image_folder(
         >>> pets.train.images.shape, pets.class_names, pets.train.ids.tolist()
         ((2, 16, 16, 3), ('cat', 'dog'), ['cat/one.png', 'dog/one.png'])
 
-    Source: the layout of ILSVRC 2012, Russakovsky et al. 2015, arXiv 1409.0575.
+    Source: the first layout is that of ILSVRC 2012, Russakovsky et al. 2015, arXiv 1409.0575.
     """
-    root = _real(path)
-    refuse(_setting_faults(root, side, processes))
-    listing = _listed(root, side)
-    folder = (cache_folder() / "folders" if cache is None else Path(cache)) / listing.key
-    kept = PixelCache(folder, count=len(listing.names), side=side)
-    content = kept.content_sha256() or _decoded(listing, kept, processes or available_processors(), on_progress)
-    dataset = listing.dataset(kept.images(), name or root.name)
-    if verify and computed_sha256(dataset) != content:
+    return read_folder(
+        path, side=side, cache=cache, processes=processes, skip_corrupt=skip_corrupt, verify=verify, name=name,
+        on_progress=on_progress,
+    ).dataset  # fmt: skip
+
+
+def read_folder(
+    path: str | os.PathLike[str],
+    *,
+    side: int,
+    cache: str | os.PathLike[str] | None = None,
+    processes: int | None = None,
+    skip_corrupt: bool = False,
+    verify: bool = False,
+    name: str = "",
+    on_progress: ProgressCallback | None = None,
+) -> Reading:
+    """What `image_folder` reads, by the same settings, with what each part was taken for and what looks odd.
+
+    Returns:
+        Reading without votes, of kind "folder of images". The oddities: corrupt files that were skipped, entries that
+        are no images, classes with fewer than 5 examples to train on, exactly equal files under two classes, and
+        exactly equal files to train on and to test with.
+
+    Raises:
+        InputError, DataError: as `image_folder` says.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> from murk.data.folder import read_folder
+        >>> root = Path(tempfile.mkdtemp())
+        >>> Image.new("RGB", (40, 30), "orange").save(root / "one.png")
+        >>> _ = (root / "notes.txt").write_text("orange")
+        >>> reading = read_folder(root, side=16, cache=root / "pixels")
+        >>> dict(reading.roles), reading.oddities
+        ({'FILE': '1 image to train on, without labels'}, ('1 entry that is no image and is not read: notes.txt',))
+    """
+    root = real_path(path)
+    settings = DecodeSettings(side, cache, processes, skip_corrupt, verify, on_progress)
+    refuse([*folder_faults(root), *settings.faults(), *_place_faults(root, settings)])
+    layout = folder_layout(root, cache=settings.place())
+    read = decoded_files(_wanted(root, layout), settings)
+    dataset = _dataset(layout, read.images, read.kept, name or root.name)
+    remember_content(dataset, read.content_sha256)
+    return Reading(dataset, kind="folder of images", roles=_roles(layout, read), oddities=folder_oddities(layout, read))
+
+
+def _place_faults(root: Path, settings: DecodeSettings) -> Iterator[str]:
+    if real_path(settings.place()) == root:
+        yield f"expected a cache that is not the folder of images itself, got {root} for both; name another by cache="
+
+
+def _wanted(root: Path, layout: FolderLayout) -> Wanted:
+    """All files of the folder; the digest of their content is that of the data set, labels and all."""
+
+    def digest(images: UInt8[np.ndarray, "M S S 3"], kept: Int64[np.ndarray, " M"]) -> str:
+        return computed_sha256(_dataset(layout, images, kept, ""))
+
+    return Wanted(root, layout.files, root.name, "folder", digest)
+
+
+def _dataset(
+    layout: FolderLayout, images: UInt8[np.ndarray, "M S S 3"], kept: Int64[np.ndarray, " M"], name: str
+) -> Dataset:
+    """The examples of both parts, over the pixels of the files that were kept."""
+    num_train = int(np.searchsorted(kept, layout.num_train))
+    if not num_train:
         raise DataError(
-            f"{folder} is damaged: expected content with SHA-256 {content}, got something else; remove that folder "
+            f"expected images to train on, got {layout.num_train:,} files of which none can be decoded; replace them "
             "and call again"
         )
-    remember_content(dataset, content)
-    return dataset
-
-
-class _Listing(NamedTuple):
-    """What is in a folder: the classes, and the files in the order of the examples, those to train on first."""
-
-    root: Path
-    class_names: tuple[str, ...]
-    names: list[str]
-    labels: Int64[np.ndarray, " N"]
-    num_train: int
-    key: str
-
-    def dataset(self, images: UInt8[np.ndarray, "N S S 3"], name: str) -> Dataset:
-        """The examples of both parts, over the pixels of all files."""
-        train, test = (
-            Examples(
-                images[rows], self.labels[rows], self.class_names,
-                ids=np.array([file.partition("/")[2] for file in self.names[rows]]),
-            )
-            for rows in (slice(0, self.num_train), slice(self.num_train, None))
-        )  # fmt: skip
-        return Dataset(train, test, name)
-
-
-def _setting_faults(root: Path, side: Any, processes: Any) -> Iterator[str]:
-    if not root.is_dir():
-        yield f"expected a folder that holds train/ and val/, got {str(root)!r}; make it or correct it"
-    if type(side) is not int or not 1 <= side <= LARGEST_SIDE:
-        yield f"expected side as a whole number of pixels in [1, {LARGEST_SIDE}], got {side!r}; 64 or 128 are usual"
-    if processes is not None and (type(processes) is not int or processes < 1):
-        yield f"expected processes as a whole number of at least 1, got {processes!r}; None takes what there is"
-
-
-def _decoded(listing: _Listing, kept: PixelCache, processes: int, on_progress: ProgressCallback | None) -> str:
-    """The digest of the pixels, once all are written; who comes second waits, and finds them."""
-    with exclusive(kept.folder):
-        if not kept.content_sha256():
-            with closing(kept.fill(listing.root, listing.names, processes=processes)) as steps:
-                for through in steps:
-                    if on_progress is not None:
-                        on_progress(Progress(listing.root.name, through, kept.size))
-            kept.finish(computed_sha256(listing.dataset(kept.images(), "")))
-    return kept.content_sha256()
-
-
-def _listed(root: Path, side: int) -> _Listing:
-    """All files of both parts; `DataError` with everything that is wrong with the folder."""
-    parts = ("train", "val" if (root / "val").exists() or not (root / "test").exists() else "test")
-    missing = [f"{part}/" for part in parts if not (root / part).is_dir()]
-    if missing:
-        raise DataError(
-            f"expected train/CLASS/FILE and val/CLASS/FILE in {root}, got no {' and no '.join(missing)}; lay the "
-            "images out so, one folder a class"
-        )
-    faults: _Faults = defaultdict(list)
-    faults["links that lead out of it"] += [part for part in parts if not _real(root / part).is_relative_to(root)]
-    digest = hashlib.sha256(f"{RULE} {side}\n".encode())
-    try:
-        train, test = (_classes(root, part, digest, faults) for part in parts)
-    except OSError as error:
-        raise DataError(
-            f"could not list {error.filename}: {error.strerror}; make it readable and call again"
-        ) from error
-    for part, other, only in ((*parts, train.keys() - test.keys()), (*parts[::-1], test.keys() - train.keys())):
-        faults[f"classes of {part}/ that {other}/ lacks"] += sorted(only)
-    _refuse_faults(root, faults)
-    files = [*train.values(), *test.values()]
-    return _Listing(
-        root=root, class_names=tuple(train), names=[name for names in files for name in names],
-        labels=np.repeat(np.tile(np.arange(len(train)), 2), [len(names) for names in files]),
-        num_train=sum(map(len, train.values())), key=digest.hexdigest()[:32],
-    )  # fmt: skip
-
-
-def _classes(root: Path, part: str, digest: Any, faults: _Faults) -> dict[str, list[str]]:
-    """Class -> its files, both in order; what identifies each file goes into the digest."""
-    found: dict[str, list[str]] = {}
-    for folder in _entries(root, part, faults):
-        if folder.is_dir():
-            found[folder.name] = _files(root, f"{part}/{folder.name}", digest, faults)
-        else:
-            faults["files where only folders of classes belong"].append(f"{part}/{folder.name}")
-    faults["classes without an image"] += [f"{part}/{name}" for name, files in found.items() if not files]
-    if not found:
-        faults["parts without a class"].append(f"{part}/")
-    return found
-
-
-def _files(root: Path, below: str, digest: Any, faults: _Faults) -> list[str]:
-    """The images of one class, in order."""
-    files = []
-    for file in _entries(root, below, faults):
-        name = f"{below}/{file.name}"
-        if file.is_file() and file.name.lower().endswith(_SUFFIXES):
-            seen = file.stat()
-            digest.update(os.fsencode(f"{name}\0{seen.st_size}\0{seen.st_mtime_ns}\0"))
-            files.append(name)
-        else:
-            faults[f"entries that are no file in {', '.join(_SUFFIXES)}"].append(name)
-    return files
-
-
-def _entries(root: Path, below: str, faults: _Faults) -> list[os.DirEntry[str]]:
-    """What a folder shows, in the order of names; links that lead out of the root are left out, as faults."""
-    with os.scandir(root / below) as entries:
-        shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    inside = [entry for entry in shown if not entry.is_symlink() or _real(entry.path).is_relative_to(root)]
-    if len(inside) < len(shown):
-        faults["links that lead out of it"] += [f"{below}/{entry.name}" for entry in shown if entry not in inside]
-    return inside
-
-
-def _real(path: str | os.PathLike[str]) -> Path:
-    """Where a path ends when all links are followed; unlike `Path.resolve` it bears links in a circle."""
-    return Path(os.path.realpath(path))
-
-
-def _refuse_faults(root: Path, faults: _Faults) -> None:
-    told = [
-        f"{len(names):,} {what}: {', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}"
-        for what, names in faults.items()
-        if names
+    parts = [
+        Examples(images[rows], layout.labels[kept[rows]], layout.class_names, ids=layout.ids(kept[rows]))
+        for rows in (slice(0, num_train), slice(num_train, None))
+        if len(kept[rows])
     ]
-    if told:
-        raise DataError(
-            f"expected the same classes in both parts of {root}, each a folder of images, got {'; '.join(told)}; put "
-            "these right and call again"
-        )
+    return Dataset(parts[0], parts[1] if len(parts) == 2 else parts[0][:0], name)
+
+
+def _roles(layout: FolderLayout, read: ImageFiles) -> dict[str, str]:
+    """What each part of the folder was taken for."""
+    num_train = int(np.searchsorted(read.kept, layout.num_train))
+    counts = (num_train, len(read.kept) - num_train)
+    if not layout.class_names:
+        return {"FILE": f"{counted(num_train, 'image')} to train on, without labels"}
+    uses = (f"to train on, {counted(len(layout.class_names), 'class', 'classes')}", "to test with")
+    return {
+        f"{part}/" if part else "CLASS/": f"{counted(count, 'image')} {use}"
+        for part, count, use in zip(layout.parts or ("",), counts, uses, strict=False)
+    }

@@ -1,0 +1,200 @@
+"""Reading what lies on the disk: a folder of images, a table, arrays or a data set, told by what is there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from murk.data.arrays import ENDINGS as ARRAY_ENDINGS
+from murk.data.arrays import found_in_arrays
+from murk.data.coded import Coded
+from murk.data.columns import Columns, Roles, found_columns
+from murk.data.content import content_sha256, remember_content
+from murk.data.decoded_files import DecodeSettings
+from murk.data.download import ProgressCallback
+from murk.data.examples import Dataset
+from murk.data.folder import read_folder
+from murk.data.found import Found, Pixels
+from murk.data.gathered import gathered
+from murk.data.huggingface import is_object, is_saved, table_of_object, table_of_saved
+from murk.data.reading import Reading
+from murk.data.table import found_in_table
+from murk.data.table_columns import Table
+from murk.data.table_file import TABLE_ENDINGS, facts_beside, open_table
+from murk.data.told_names import told_name
+from murk.data.vote_columns import read_vote_table
+from murk.errors import DataError, InputError, refuse
+
+__all__ = ["read"]
+
+
+def read(
+    path: Any,
+    *,
+    votes: str | os.PathLike[str] | None = None,
+    columns: Columns | None = None,
+    class_names: Sequence[str] | None = None,
+    none_of_these: str | None = None,
+    side: int = 64,
+    name: str = "",
+    cache: str | os.PathLike[str] | None = None,
+    processes: int | None = None,
+    skip_corrupt: bool = False,
+    verify: bool = False,
+    on_progress: ProgressCallback | None = None,
+) -> Reading:
+    """Read examples, their labels and votes from wherever they are, and tell what was understood and what looks odd.
+
+    | path | what it holds |
+    |---|---|
+    | a folder | images, in the layouts of `image_folder`; or what `save_to_disk` of Hugging Face's `datasets` wrote |
+    | .csv, .tsv, .parquet, .jsonl | a table of paths of images (below its folder) or of features; `Columns` says how columns are recognised |
+    | .npz, .npy | arrays `images` or `features`, `labels`, `votes`, `ids`, `groups`, the same with `test_`, and `class_names` |
+    | an object | a `datasets.Dataset` or `DatasetDict` |
+
+    Labels and votes are text; numbers are their decimal text, so that label k of 0..K-1 stays k. An empty cell (or null
+    or NaN) is no label, and no vote. -1 beside whole numbers is none, too; beside 0 and 1 alone, `class_names` must say.
+    Labels are not invented from votes: they are what the path says, -1 where it says nothing.
+
+    Args:
+        path: of the data.
+        votes: a table of votes on them: wide, one row an example, or long, one row a vote. Its examples are told by
+            their ids (for images the path, or the file's name where that is clear), else by their row from 0; murk's
+            own tables of votes always by row.
+        columns: which columns are what, in the table and in the table of votes, where their names do not tell.
+        class_names: all classes, in order; then any other label is refused, and whole numbers count them. None: the
+            classes that occur, in natural order ("2" before "10").
+        none_of_these: the text of an answer in votes that no class fits.
+        side: edge in pixels to which images are brought.
+        name: of the data set; "" takes that of the file or folder.
+        cache, processes, skip_corrupt, verify, on_progress: as `image_folder` says.
+
+    Returns:
+        Reading. Oddities: columns and arrays that nothing uses, classes with fewer than 5 examples, names of classes
+        that differ in case or spaces, examples without a label or vote, annotators who voted twice on an example (each
+        counts), votes on examples that are not there (refused where they are the most), files that were skipped.
+
+    Raises:
+        InputError: what is named is not there or cannot be meant; labels that are not in `class_names`; ids twice;
+            multi-label data, one-hot columns and regression targets. As many faults together as can be told.
+        DataError: files are missing, damaged, too large, or hold Python objects.
+
+    Not promised: that embedded images of a table are cached; they are decoded at each call, into memory.
+
+    Example:
+        >>> import tempfile
+        >>> from murk.data import read
+        >>> path = Path(tempfile.mkdtemp()) / "pets.csv"
+        >>> _ = path.write_text("mass,ears,vote_1,vote_2\\n4.1,1.5,cat,cat\\n30.2,2.5,dog,\\n3.9,2.0,cat,dog\\n")
+        >>> pets = read(path)
+        >>> pets.dataset.class_names, pets.votes.example.tolist(), pets.votes.label.tolist()
+        (('cat', 'dog'), [0, 1, 2, 0, 2], [0, 1, 0, 0, 1])
+        >>> pets.roles["ears"], pets.roles["vote_1"]
+        ('features', 'votes')
+    """  # noqa: E501 - rows of a table cannot be broken
+    refuse(_faults(columns))
+    settings = DecodeSettings(side, cache, processes, skip_corrupt, verify, on_progress)
+    vote_table = None if votes is None else open_table(_existing(votes))
+    source = _opened(path)
+    tables = [*([source.table] if isinstance(source, Opened) else []), *([] if vote_table is None else [vote_table])]
+    named = _named(columns or Columns(), tables)
+    beside, roles = None, Roles()
+    if vote_table is not None and votes is not None:
+        beside, roles = read_vote_table(vote_table, facts_beside(Path(votes), vote_table), named[-1])
+    folder = None
+    if isinstance(source, Opened):
+        found = found_in_table(
+            source.table, named[0], settings, folder=source.folder, splits=source.splits, kind=source.kind
+        )
+    elif source.is_dir():
+        folder = read_folder(
+            source, side=side, cache=cache, processes=processes, skip_corrupt=skip_corrupt, verify=verify,
+            on_progress=on_progress,
+        )  # fmt: skip
+        found = _found_in_folder(folder, source)
+    else:
+        found = found_in_arrays(source)
+    called = name or (folder.dataset.name if folder is not None else source.stem)
+    reading = gathered(found, beside=beside, class_names=class_names, none_of_these=none_of_these, name=called)
+    if folder is not None and _same_labels(folder.dataset, reading.dataset):
+        remember_content(reading.dataset, content_sha256(folder.dataset))
+    told = {f"{beside.where}:{column}": said for column, said in roles.told.items()} if beside is not None else {}
+    return replace(reading, roles={**reading.roles, **told}, oddities=(*reading.oddities, *roles.oddities))
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A table with examples, called `stem`; `found_in_table` says what the other three are."""
+
+    stem: str
+    table: Table
+    folder: Path | None
+    splits: Sequence[tuple[str, int]]
+    kind: str
+
+
+def _faults(columns: Columns | None) -> list[str]:
+    if columns is None or isinstance(columns, Columns):
+        return []
+    return [f"expected columns as murk.data.Columns(...), got {columns!r:.60}"]
+
+
+def _existing(path: Any) -> Path:
+    """A path that is one, and is there."""
+    if not isinstance(path, str | os.PathLike) or "\0" in os.fspath(path):
+        raise InputError(f"expected the path of a file or folder, or a data set of Hugging Face, got {path!r:.60}; "
+                         "arrays go into murk.Examples, or a file by np.savez")  # fmt: skip
+    if not os.path.exists(path):
+        raise DataError(f"expected a file or folder at {told_name(os.fspath(path))}, got nothing there; check the path")
+    return Path(path)
+
+
+def _opened(path: Any) -> Opened | Path:
+    """The table that holds the examples; else the folder of images or file of arrays, which is read later."""
+    if is_object(path):
+        table, splits = table_of_object(path)
+        return Opened("", table, None, splits, "dataset")
+    where = _existing(path)
+    if where.is_dir() and is_saved(where):
+        table, splits = table_of_saved(where)
+        return Opened(where.name, table, where, splits, "dataset")
+    if where.is_dir():
+        return where
+    if where.suffix.lower() in ARRAY_ENDINGS:
+        return where
+    if where.suffix.lower() not in TABLE_ENDINGS:
+        raise InputError(f"expected a folder of images, a table ({', '.join(TABLE_ENDINGS)}) or arrays "
+                         f"({', '.join(ARRAY_ENDINGS)}), got {told_name(where.name)}; convert it")  # fmt: skip
+    return Opened(where.stem, open_table(where), where.parent, (), "table")
+
+
+def _named(columns: Columns, tables: Sequence[Table]) -> list[Columns]:
+    if not tables and columns.named():
+        raise InputError("expected columns for a table, got them for data without one; leave columns out")
+    return found_columns(columns, tables) if tables else []
+
+
+def _same_labels(one: Dataset, other: Dataset) -> bool:
+    """Whether two data sets of the same images have the same numbers as labels, and so the same content."""
+    return all(np.array_equal(a.labels, b.labels) for a, b in ((one.train, other.train), (one.test, other.test)))
+
+
+def _found_in_folder(reading: Reading, folder: Path) -> Found:
+    """A folder of images that was read, as what was found in it; small classes are told anew, with those of votes."""
+    train, test = reading.dataset.train, reading.dataset.test
+    labels = np.concatenate([train.labels, test.labels])
+    ids = [part.ids for part in (train, test) if part.ids is not None]
+    pixels = Pixels(train.images, test.images if len(test) else None, np.arange(len(labels)))
+    parts = tuple(name[:-1] for name in reading.roles if name.endswith("/")) if len(test) else ()
+    return Found(
+        kind=reading.kind, where=folder.name, num_train=len(train), labels=Coded(labels, list(train.class_names)),
+        pixels=lambda: pixels, ids=np.concatenate(ids), are_paths=True, parts=parts if len(parts) == 2 else (),
+        class_names=train.class_names, roles=dict(reading.roles),
+        oddities=tuple(said for said in reading.oddities if not re.match(r"[\d,]+ class(es)? with fewer than", said)),
+    )  # fmt: skip
