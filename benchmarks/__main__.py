@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NAMES = ("draws", "accuracy_from_votes", "store_crash", "replicas", "training_speed", "mnist", "time_to_accuracy")
+NAMES = ("draws", "accuracy_from_votes", "decoding", "sklearn_digits", "store_crash", "replicas", "training_speed",
+         "mnist", "time_to_accuracy")  # fmt: skip
 
 
 def main() -> None:

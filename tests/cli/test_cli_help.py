@@ -46,8 +46,8 @@ def example_of(name):
 def test_the_commands_are_those_that_the_documents_name():
     assert set(COMMANDS) == {
         "murk demo", "murk data list", "murk data fetch", "murk data show", "murk dilute", "murk train",
-        "murk study run", "murk study resume", "murk study status", "murk study results", "murk study import",
-        "murk reproduce",
+        "murk predict", "murk study run", "murk study resume", "murk study status", "murk study results",
+        "murk study import", "murk reproduce",
     }  # fmt: skip
 
 
@@ -67,10 +67,18 @@ def a_study(murk, tmp_path):
     (tmp_path / "study.json").write_text(murk("study results --json").stdout)
 
 
+@pytest.fixture
+def a_fit(murk):
+    """The folder that the example of `murk predict` is about."""
+    assert murk("train digits --alpha 1 --model perceptron --epochs 1 -o run").exit_code == 0
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_run(murk, name, request):
     if name.startswith("murk study"):
         request.getfixturevalue("a_study")
+    if name == "murk predict":
+        request.getfixturevalue("a_fit")
     program, *words = shlex.split(f"{example_of(name)} {SMALLER.get(name, '')}")
     outcome = murk("", *words)
     assert program == "murk" and outcome.exit_code == 0, outcome.stderr

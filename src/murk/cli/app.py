@@ -11,6 +11,7 @@ from murk.cli.catalog import data_app
 from murk.cli.demo import demo
 from murk.cli.dilute import dilute
 from murk.cli.failure import Commands
+from murk.cli.predict import predict
 from murk.cli.reproduce import reproduce
 from murk.cli.study import study_app
 from murk.cli.train import train
@@ -45,6 +46,7 @@ app.command(epilog="Example: murk demo --out out/demo")(demo)
 app.add_typer(data_app, name="data")
 app.command(epilog="Example: murk dilute digits --alpha 20 --seed 0 -o votes.parquet")(dilute)
 app.command(epilog="Example: murk train digits --noise dilution:20 --model mlp1 --epochs 40 --seed 0 -o run")(train)
+app.command(epilog="Example: murk predict run digits -o predictions.parquet")(predict)
 app.add_typer(study_app, name="study")
 app.command(epilog="Example: murk reproduce fig1 fig8 --size small")(reproduce)
 

@@ -9,19 +9,18 @@ import numpy as np
 import typer
 
 import murk.data
-from murk.cli.failure import Commands, kept_on_interrupt
+from murk.cli.failure import Commands
 from murk.cli.noise import chosen_noise
-from murk.cli.options import AsJson, DataName, NoiseSpec, Seed
+from murk.cli.options import AsJson, ColumnNames, DataName, DataPlace, NoiseSpec, Seed, Side, SkipCorrupt
 from murk.cli.output import print_facts, print_json, print_rows, shown_share
-from murk.cli.progress import progress_bar
-from murk.data import ENTRIES, CatalogEntry, Dataset, Examples
-from murk.data.cache import cache_folder
-from murk.errors import DataError
+from murk.cli.place import is_path, load_shown, read_shown
+from murk.data import ENTRIES, CatalogEntry, Examples, GivenVotes
+from murk.errors import DataError, InputError
 from murk.measure import effective_clean_labels
 from murk.measure.vote_summary import summarise_votes
 from murk.noise import Annotators, NoiseModel, Votes
 
-__all__ = ["data_app", "load_shown"]
+__all__ = ["data_app"]
 
 data_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Sets of the catalog: list, fetch, show.")
 MEGABYTE = 1_000_000
@@ -58,43 +57,40 @@ def fetch(name: DataName, as_json: AsJson = False) -> None:
 
 @data_app.command(epilog="Example: murk data show digits --noise dilution:20 --seed 0 --sheet sheet.png")
 def show(
-    name: DataName,
+    place: DataPlace,
     noise: NoiseSpec = None,
     seed: Seed = 0,
+    votes: Annotated[Path | None, typer.Option("--votes", help="A table of votes on the examples of a PATH.")] = None,
+    side: Side = 64,
+    skip_corrupt: SkipCorrupt = False,
+    column: ColumnNames = [],  # noqa: B006 - typer copies it
     sheet: Annotated[Path | None, typer.Option("--sheet", help="Write a contact sheet, a PNG, here.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a set holds; with --noise also what votes on its training part would look like."""
-    dataset = load_shown(name)
+    """Tell what a set or data of yours holds, and what looks odd; with --noise, what votes on it would look like."""
+    if votes is not None and not is_path(place):
+        raise InputError(f"--votes goes with data at a path, but {place} is a set of the catalog")
+    reading = read_shown(place, votes=votes, side=side, skip_corrupt=skip_corrupt, columns=column)
+    dataset = reading.dataset
     document: dict[str, Any] = {
-        "name": name, "shape": list(dataset.example_shape), "class_names": list(dataset.class_names),
+        "name": dataset.name, "kind": reading.kind, "shape": list(dataset.example_shape),
+        "class_names": list(dataset.class_names),
         "train": _part(dataset.train), "test": _part(dataset.test), "votes": None,
+        "given_votes": _given(reading.votes), "given_test_votes": _given(reading.test_votes),
+        "roles": dict(reading.roles), "oddities": list(reading.oddities),
     }  # fmt: skip
     model, spec = chosen_noise(dataset.num_classes, noise=noise)
-    votes = None if model is None else model.draw(dataset.train.labels, seed=seed)
-    if model is not None and votes is not None:
-        document["votes"] = {"noise": spec, "seed": seed, **_described(votes, model, dataset.train)}
+    drawn = None if model is None else model.draw(dataset.train.labels, seed=seed)
+    if model is not None and drawn is not None:
+        document["votes"] = {"noise": spec, "seed": seed, **_described(drawn, model, dataset.train)}
     if sheet is not None:
         from murk.show import write_contact_sheet
 
-        document["sheet"] = str(write_contact_sheet(dataset.train, sheet, votes=votes))
+        document["sheet"] = str(write_contact_sheet(dataset.train, sheet, votes=drawn))
     if as_json:
         print_json(document)
     else:
         _print_shown(document)
-
-
-def load_shown(name: str) -> Dataset:
-    """Load a set; where it must be fetched, show how far that has come."""
-    cache = cache_folder()
-    kept = f"what has arrived is kept in {cache}; run the same command to go on"
-    with kept_on_interrupt(cache, kept), progress_bar(f"fetching {name}") as advance:
-
-        def tell(progress: murk.data.Progress) -> None:
-            sizes = f"{progress.name}, {progress.done / MEGABYTE:.1f} of {progress.total / MEGABYTE:.1f} MB"
-            advance(progress.done, progress.total, sizes, milestone=progress.done == progress.total)
-
-        return murk.data.load(name, progress=tell)
 
 
 def _listed(entry: CatalogEntry) -> dict[str, Any]:
@@ -121,6 +117,16 @@ def _part(examples: Examples) -> dict[str, Any]:
         "examples": len(examples), "dtype": str(examples.images.dtype),
         "unlabelled": len(examples) - len(known),
         "per_class": np.bincount(known, minlength=examples.num_classes).tolist(),
+    }  # fmt: skip
+
+
+def _given(votes: GivenVotes | None) -> dict[str, Any] | None:
+    """Tell how many votes came with the data, on how many examples, by how many annotators."""
+    if votes is None:
+        return None
+    return {
+        "votes": len(votes), "examples": len(np.unique(votes.example)),
+        "annotators": len(votes.annotators) or None,
     }  # fmt: skip
 
 
@@ -165,5 +171,12 @@ def _print_shown(document: dict[str, Any]) -> None:
             "noise rate": shown_share(votes["noise_rate"]),
             "effective clean labels": f"{votes['effective_clean_labels']:,.1f} of {train['examples']:,}",
         })  # fmt: skip
+    for part, given in (("to train on", document["given_votes"]), ("to test with", document["given_test_votes"])):
+        if given is not None:
+            print_facts(f"Votes that came with the data, on the examples {part}", given)
+    if document["roles"]:
+        print_rows(f"A {document['kind']}, understood as", ("part", "taken for"), list(document["roles"].items()))
+    if document["oddities"]:
+        print_rows("Odd", ("what looks odd",), [(oddity,) for oddity in document["oddities"]])
     if "sheet" in document:
         print_facts("Files", {"contact sheet": document["sheet"]})

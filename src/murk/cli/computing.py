@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from murk.cli.catalog import load_shown
+from murk.cli.place import load_shown
 from murk.data import ENTRIES
 from murk.errors import refuse
 from murk.lab import Executor, Here, Processes, RayCluster, StudyProgress

@@ -8,10 +8,23 @@ from typing import Annotated, Any
 import typer
 
 import murk
-from murk.cli.catalog import load_shown
 from murk.cli.noise import chosen_noise
-from murk.cli.options import Alpha, AsJson, DataName, Delta, DilutionPattern, NoiseSpec, PatternName, Ranking, Seed
+from murk.cli.options import (
+    Alpha,
+    AsJson,
+    ColumnNames,
+    DataPlace,
+    Delta,
+    DilutionPattern,
+    NoiseSpec,
+    PatternName,
+    Ranking,
+    Seed,
+    Side,
+    SkipCorrupt,
+)
 from murk.cli.output import print_facts, print_json
+from murk.cli.place import load_shown, read_shown
 from murk.cli.progress import progress_bar
 from murk.data import ENTRIES, Examples, content_sha256
 from murk.errors import InputError
@@ -24,7 +37,7 @@ SOURCE_HELP = "Where noisy images come from: copies (of the image itself), same-
 
 
 def dilute(
-    name: DataName,
+    place: DataPlace,
     out: Annotated[Path, typer.Option("--out", "-o", help="The table of votes: .parquet or .csv.")],
     noise: NoiseSpec = None,
     alpha: Alpha = None,
@@ -33,10 +46,13 @@ def dilute(
     ranking: Ranking = None,
     source: Annotated[str, typer.Option("--source", help=SOURCE_HELP)] = "copies",
     seed: Seed = 0,
+    side: Side = 64,
+    skip_corrupt: SkipCorrupt = False,
+    column: ColumnNames = [],  # noqa: B006 - typer copies it
     as_json: AsJson = False,
 ) -> None:
-    """Write simulated votes on a set's training part: one row a vote, whatever their number in bounded memory."""
-    dataset = load_shown(name)
+    """Write simulated votes on a training part, whose labels count as true: one row a vote, in bounded memory."""
+    dataset = read_shown(place, side=side, skip_corrupt=skip_corrupt, columns=column).dataset
     model, spec = chosen_noise(
         dataset.num_classes, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking
     )
@@ -44,7 +60,7 @@ def dilute(
         raise InputError("say how labels go wrong: --alpha 20, or --noise SPEC")
     mixed = mixture(dataset.train, model, source=noisy_images(source), seed=seed)
     facts: dict[str, Any] = {
-        "murk": murk.__version__, "data": {"name": name, "sha256": content_sha256(dataset)}, "noise": spec,
+        "murk": murk.__version__, "data": {"name": dataset.name, "sha256": content_sha256(dataset)}, "noise": spec,
         "drawn_by": plain_noise(model), "source": source, "seed": seed,
     }  # fmt: skip
     with progress_bar(f"writing {out.name}") as advance:
@@ -55,7 +71,7 @@ def dilute(
     if as_json:
         print_json(document)
     else:
-        print_facts(f"Votes on {name}", document)
+        print_facts(f"Votes on {dataset.name}", document)
 
 
 def noisy_images(source: str) -> str | Examples:

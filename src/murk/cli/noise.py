@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from murk.cli.options import DilutionPattern
 from murk.errors import refuse
 from murk.noise import Dilution, NoiseModel, pair_flip
 from murk.noise.named import noise_named
 
-__all__ = ["chosen_noise"]
+__all__ = ["ChosenNoise", "chosen_noise"]
+
+ChosenNoise = Callable[[int], tuple[NoiseModel | None, str | None]]
+"""From the number of classes to a noise model and the words that name it."""
 
 
 def chosen_noise(

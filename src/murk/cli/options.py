@@ -8,12 +8,19 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Alpha", "AsJson", "DataName", "Delta", "Device", "DilutionPattern", "NoiseSpec", "PatternName", "Ranking", "Seed",
+    "Alpha", "AsJson", "ColumnNames", "DataName", "DataPlace", "Delta", "Device", "DilutionPattern", "NoiseSpec",
+    "PatternName", "Ranking", "Seed", "Side", "SkipCorrupt",
 ]  # fmt: skip
 
 NOISE_HELP = (
     "How labels go wrong: dilution:20, dilution:20,delta=.5,ranking=random, symmetric:0.4, pairflip:0.45, "
     "channel:T.csv or annotators:T.npy,votes=3."
+)
+
+
+PLACE_HELP = (
+    "A set of the catalog (`murk data list`), or data of yours: a folder of images, a table (.csv, .parquet, .jsonl), "
+    "arrays (.npz)."
 )
 
 
@@ -26,6 +33,13 @@ class DilutionPattern(StrEnum):
 
 
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="A set of the catalog; `murk data list` names them.")]
+ColumnNames = Annotated[
+    list[str],
+    typer.Option("--column", metavar="ROLE=NAME", help="What a table's column is, where its name does not tell."),
+]
+DataPlace = Annotated[str, typer.Argument(metavar="NAME|PATH", help=PLACE_HELP)]
+Side = Annotated[int, typer.Option("--side", min=8, max=1024, help="Pixels to which a PATH's images are brought.")]
+SkipCorrupt = Annotated[bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be decoded.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random draw; the same seed, the same result.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")]

@@ -1,25 +1,26 @@
-"""`murk train`: train on simulated or stored votes, and measure."""
+"""`murk train`: train on simulated votes, stored ones or those of a user's own data, and measure."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from murk.cli.catalog import load_shown
-from murk.cli.dilute import noisy_images
 from murk.cli.failure import kept_on_interrupt
+from murk.cli.network import MODEL_HELP, AllowImport, imported_network, model_for
 from murk.cli.noise import chosen_noise
 from murk.cli.options import (
     Alpha,
     AsJson,
-    DataName,
+    ColumnNames,
+    DataPlace,
     Delta,
     Device,
     DilutionPattern,
@@ -27,41 +28,53 @@ from murk.cli.options import (
     PatternName,
     Ranking,
     Seed,
+    Side,
+    SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json, shown_estimate, shown_share
 from murk.cli.progress import progress_bar
-from murk.data import Dataset, as_source, content_sha256
+from murk.cli.voted import Voted, voted
 from murk.errors import InputError
-from murk.lab import (
-    Mixture,
-    Result,
-    RunSettings,
-    mixture,
-    read_result,
-    read_votes,
-    run_training,
-    write_result,
-)
+from murk.lab import Result, RunSettings, read_result, run_training, write_result
 from murk.lab.result import FACTS, FIT, PREDICTIONS
-from murk.lab.run import difference, noise_sha256
+from murk.lab.run import difference
 from murk.learn import Progress
-from murk.noise import NoiseModel, noise_from_state
+from murk.models import Classifier
 
 __all__ = ["train"]
 
 CHECKPOINT = "checkpoint.safetensors"
+VOTES_HELP = (
+    "A table of votes: of `murk dilute`, or yours on a PATH's examples. At a PATH also labels (its labels are the "
+    "votes; so by themselves where it holds no others) or draw (they are true: draw votes by the noise)."
+)
+
+
+class TestLabels(StrEnum):
+    """What the labels of the test part of a user's data are."""
+
+    votes = "votes"
+    clean = "clean"
 
 
 def train(
-    name: DataName,
+    place: DataPlace,
     out: Annotated[Path, typer.Option("--out", "-o", help="Result folder; what is in it already is gone on from.")],
     noise: NoiseSpec = None,
     alpha: Alpha = None,
     pattern: PatternName = DilutionPattern.uniform,
     delta: Delta = None,
     ranking: Ranking = None,
-    votes: Annotated[Path | None, typer.Option("--votes", help="Votes that `murk dilute` wrote.")] = None,
-    model: Annotated[str, typer.Option("--model", help="perceptron, mlp1, conv3, conv4, resnet18, ...")] = "conv3",
+    votes: Annotated[str | None, typer.Option("--votes", metavar="FILE|labels|draw", help=VOTES_HELP)] = None,
+    test_labels: Annotated[
+        TestLabels, typer.Option("--test-labels", help="What the labels of a PATH's test part are.")
+    ] = TestLabels.votes,
+    side: Side = 64,
+    skip_corrupt: SkipCorrupt = False,
+    column: ColumnNames = [],  # noqa: B006 - typer copies it
+    model: Annotated[str, typer.Option("--model", help=MODEL_HELP)] = "auto",
+    allow_import: AllowImport = False,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Train the head on an imported backbone alone.")] = False,
     loss: Annotated[str, typer.Option("--loss", help="evidence, pairs, soft-labels, composite, h-alpha.")] = "evidence",
     weigh_as: Annotated[
         str, typer.Option("--weigh-as", help="given, or independent: forget that exactly one vote is right.")
@@ -86,64 +99,39 @@ def train(
 
     Checkpoints go into the result folder: stopped at any moment, the same command goes on.
     """
-    settings = RunSettings(
-        model=model, loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-        held_out=held_out, augment=augment, consistency=consistency, precision=precision, seed=seed,
+    noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
+    data = voted(
+        place, votes, noise_of, clean_test=test_labels is TestLabels.clean, side=side, skip_corrupt=skip_corrupt,
+        columns=column, seed=seed,
     )  # fmt: skip
-    dataset = load_shown(name)
-    chosen, spec = chosen_noise(
-        dataset.num_classes, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking
-    )
-    if votes is None:
-        mixed, described = _simulated(dataset, chosen, spec, seed)
-    else:
-        mixed, described = _stored(dataset, votes, chosen, spec)
-    result = _result(mixed, described, dataset, settings, out=out, device=device, checkpoint_seconds=checkpoint_seconds)
+    settings = RunSettings(
+        model=model_for(model, data.dataset), loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size,
+        learning_rate=learning_rate, held_out=held_out, augment=augment, consistency=consistency, precision=precision,
+        seed=seed,
+    )  # fmt: skip
+    network = imported_network(settings.model, data.dataset, frozen=frozen, allow_import=allow_import, seed=seed)
+    if network is not None:
+        data.described["frozen"] = frozen
+    result = _result(data, settings, network, out=out, device=device, checkpoint_seconds=checkpoint_seconds)
     if as_json:
         print_json({"out": str(out), **result.to_dict()})
     else:
-        _print_result(result, out)
+        _print_result(result, data.told, out)
 
 
-def _simulated(
-    dataset: Dataset, noise: NoiseModel | None, spec: str | None, seed: int
-) -> tuple[Mixture, dict[str, Any]]:
-    """Draw votes; beside them what they depend on, as plain values."""
-    if noise is None:
-        raise InputError("say how labels go wrong: --alpha 20, --noise SPEC, or --votes FILE (alpha 0: clean labels)")
-    mixed = mixture(dataset.train, noise, seed=seed)
-    return mixed, {"data": dataset.name, "noise": spec, "noise_sha256": noise_sha256(noise), "votes_sha256": None}
-
-
-def _stored(dataset: Dataset, path: Path, noise: NoiseModel | None, spec: str | None) -> tuple[Mixture, dict[str, Any]]:
-    """Read votes, and find again the images they are about."""
-    table = read_votes(path, num_examples=len(dataset.train), num_classes=dataset.num_classes)
-    facts, mixed = table.facts, Mixture(as_source(dataset.train), table.votes, noise, "copies")
-    if facts:
-        if facts["data"] != {"name": dataset.name, "sha256": content_sha256(dataset)}:
-            raise InputError(f"the votes in {path} are about {facts['data'].get('name')!r}, but {dataset.name} came")
-        source = noisy_images(facts["source"])
-        drawn = mixture(dataset.train, noise_from_state(facts["drawn_by"]), source=source, seed=facts["seed"])
-        mixed = replace(drawn, votes=table.votes, noise=noise or drawn.noise)
-    named = {"data": dataset.name, "noise": spec or facts.get("noise"), "noise_sha256": noise_sha256(mixed.noise)}
-    return mixed, {**named, "votes_sha256": _sha256(path)}
-
-
-def _result(
-    mixed: Mixture, described: dict[str, Any], dataset: Dataset, settings: RunSettings, *, out: Path, **compute: Any
-) -> Result:
+def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, out: Path, **compute: Any) -> Result:
     """Train into the folder, go on from what is in it, or read what is finished in it."""
     checkpoint = out / CHECKPOINT
     if (out / FACTS).is_file():
-        _refuse_other(read_result(out), {**described, **asdict(settings)}, out)
+        _refuse_other(read_result(out), {**data.described, **asdict(settings)}, out)
         print(f"murk: {out} holds this very training already; remove it to train again", file=sys.stderr)
         return read_result(out)
     _refuse_foreign(out)
     kept = f"{checkpoint} is kept; run the same command to go on"
     with kept_on_interrupt(checkpoint, kept), progress_bar(f"training {settings.model}") as advance:
         run = run_training(
-            dataset, mixed, settings=settings, described=described, checkpoint=checkpoint,
-            callbacks=[_teller(advance)], **compute,
+            data.dataset, data.mixed, settings=settings, described=data.described, checkpoint=checkpoint,
+            network=network, callbacks=[_teller(advance)], **compute,
         )  # fmt: skip
         write_result(out, run.result, predictions=run.predictions, fit=run.fit)
     checkpoint.unlink(missing_ok=True)
@@ -178,15 +166,11 @@ def _teller(advance: Callable[..., None]) -> Callable[[Progress], None]:
     return tell
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _print_result(result: Result, out: Path) -> None:
+def _print_result(result: Result, votes: str, out: Path) -> None:
     found, facts, settings = result.to_dict()["estimates"], result.facts, result.settings
     worth, of = facts["effective_clean_labels"], f"{facts['training_examples']:,} examples"
     print_facts(f"{settings['model']} on {result.data['name']}, noise {settings['noise']}", {
+        "votes": votes,
         "accuracy, clean labels": shown_estimate(found["accuracy"], result.remarks.get("accuracy", "")),
         "accuracy, noisy votes": shown_estimate(
             found["accuracy_from_votes"], result.remarks.get("accuracy_from_votes", "")

@@ -5,6 +5,7 @@ from murk.lab.demo import DemoProgress, DemoRow, DemoRun, run_demo
 from murk.lab.driver import StudyProgress, run_study
 from murk.lab.executors import Executor, Here, Processes, RayCluster
 from murk.lab.mixed import Mixture, mixture
+from murk.lab.own_data import own_data
 from murk.lab.repeats import mean_difference, mean_over_runs, student_mean
 from murk.lab.resolve import resolve, run_id
 from murk.lab.result import SCHEMA_VERSION, Predictions, Result, read_result, write_result
@@ -41,6 +42,7 @@ __all__ = [
     "mean_difference",
     "mean_over_runs",
     "mixture",
+    "own_data",
     "read_result",
     "read_settings",
     "read_votes",

@@ -22,12 +22,14 @@ class Mixture:
         votes: of these M examples.
         noise: the noise model that weighs the votes, or None where nothing is known of them.
         source: "copies", "same-set", "fresh", "white" or "foreign".
+        test_votes: on the test examples, where they are given; None where some are to be drawn from the truth.
     """
 
     images: ImageSource
     votes: Votes
     noise: NoiseModel | None
     source: str
+    test_votes: Votes | None = None
 
     @property
     def is_foreign(self) -> bool:

@@ -136,6 +136,7 @@ def run_training(
     checkpoint_seconds: float = 20.0,
     last_checkpoint: bool = True,
     data: dict[str, Any] | None = None,
+    network: Classifier | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Run:
     """Train on votes and measure: on the test set's clean labels, and on noisy votes drawn for it.
@@ -154,6 +155,7 @@ def run_training(
         checkpoint_seconds: least time between two checkpoints, >= 0.
         last_checkpoint: whether to write one when the training has ended, too.
         data: what the result says of the data; None to describe it, which reads all of it.
+        network: to train a copy of, in place of a model by the settings' name for it.
         callbacks: each is called with a `murk.learn.Progress`.
 
     Returns:
@@ -164,8 +166,9 @@ def run_training(
         TrainingError: the training had to stop.
     """
     weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
+    network = _network(dataset, settings, seed=settings.seed) if network is None else network
     fitted = fit(
-        _network(dataset, settings, seed=settings.seed), mixed.images, mixed.votes, noise=weighed,
+        network, mixed.images, mixed.votes, noise=weighed,
         known=known_of(settings, truth), learning_rate=settings.learning_rate, seed=settings.seed,
         groups=_groups(dataset, mixed), consistency=settings.consistency, **shared_settings(settings), device=device,
         checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, last_checkpoint=last_checkpoint,
@@ -217,7 +220,9 @@ def measure_run(
     predictions = Predictions(dataset.test.labels, fitted.predict_probs(dataset.test, device=device))
     last = fitted.at_last_epoch().predict_probs(dataset.test, device=device)
     test_noise, test_seed = None if mixed.is_foreign else weighed, _test_seed(settings.seed)
-    estimates, remarks = _estimates(dataset.test, predictions.probs, last, noise=test_noise, seed=test_seed)
+    estimates, remarks = _estimates(
+        dataset.test, predictions.probs, last, noise=test_noise, votes=mixed.test_votes, seed=test_seed
+    )
     result = Result(
         command="train", settings={**described, **asdict(settings)}, estimates=estimates, remarks=remarks,
         data=data, seeds={"training": settings.seed, "test votes": test_seed},
@@ -307,25 +312,31 @@ def _test_seed(seed: int) -> int:
 
 
 def _estimates(
-    test: Examples, probs: np.ndarray, last: np.ndarray, *, noise: NoiseModel | None, seed: int
+    test: Examples, probs: np.ndarray, last: np.ndarray, *, noise: NoiseModel | None, votes: Votes | None, seed: int
 ) -> tuple[dict[str, Estimate | None], dict[str, str]]:
     """Estimate the accuracy from clean labels and from noisy votes; where one cannot be told, say why."""
     names = ["accuracy", "accuracy_last", *(["top5"] if test.num_classes > TOP_OF else []), "accuracy_from_votes"]
     estimates: dict[str, Estimate | None] = dict.fromkeys(names)
-    if not (len(test) and (test.labels >= 0).all()):
-        return estimates, dict.fromkeys(estimates, "the test examples' true classes are not all known")
-    estimates |= {"accuracy": accuracy(test.labels, probs), "accuracy_last": accuracy(test.labels, last)}
-    if "top5" in estimates:
-        estimates["top5"] = top_k_accuracy(test.labels, probs, k=5)
+    if not len(test):
+        return estimates, dict.fromkeys(estimates, "there are no test examples")
+    remarks = {}
+    if (test.labels >= 0).all():
+        estimates |= {"accuracy": accuracy(test.labels, probs), "accuracy_last": accuracy(test.labels, last)}
+        if "top5" in estimates:
+            estimates["top5"] = top_k_accuracy(test.labels, probs, k=5)
+        votes = noise.draw(test.labels, seed=seed) if votes is None and noise is not None else votes
+    else:
+        remarks = dict.fromkeys(estimates, "the test examples' true classes are not all known")
     if noise is None:
-        why = "no noise model says how votes on the test examples would err"
-        return estimates, {"accuracy_from_votes": why}
-    votes = noise.draw(test.labels, seed=seed)
+        return estimates, {**remarks, "accuracy_from_votes": "no noise model says how votes on the test examples err"}
+    if votes is None:
+        return estimates, {**remarks, "accuracy_from_votes": "there are no votes on the test examples"}
     try:
         estimates["accuracy_from_votes"] = accuracy_from_votes(probs, votes, noise=noise)
+        remarks.pop("accuracy_from_votes", None)
     except InputError as error:
-        return estimates, {"accuracy_from_votes": f"cannot say for this noise yet: {error}"}
-    return estimates, {}
+        remarks["accuracy_from_votes"] = f"cannot say for this noise yet: {error}"
+    return estimates, remarks
 
 
 def _facts(fitted: Fit, votes: Votes, *, noise: NoiseModel | None, truth: np.ndarray) -> dict[str, Any]:

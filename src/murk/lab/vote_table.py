@@ -22,7 +22,7 @@ from murk.errors import DataError, InputError, refuse
 from murk.files import replace_file
 from murk.noise import NONE_OF_THESE, NoiseModel, StoredVotes, VoteBatch, Votes, noise_state
 
-__all__ = ["VoteTable", "plain_noise", "read_votes", "write_votes"]
+__all__ = ["VoteTable", "facts_of_votes", "plain_noise", "read_votes", "write_votes"]
 
 KEY = b"murk"
 ENDINGS = (".parquet", ".csv")
@@ -119,6 +119,20 @@ def read_votes(path: str | Path, *, num_examples: int | None = None, num_classes
     return VoteTable(votes, facts)
 
 
+def facts_of_votes(path: str | Path) -> dict[str, Any]:
+    """Tell what made the votes in a file of `write_votes`; nothing for any other file, or none that can be read."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    path = Path(path)
+    try:
+        if path.suffix == ".parquet":
+            return _facts((pa.parquet.read_schema(path).metadata or {}).get(KEY, b"{}"))
+        return _facts(_beside(path).read_text(encoding="utf-8")) if path.suffix == ".csv" else {}
+    except (OSError, ValueError, pa.ArrowException):
+        return {}  # whoever reads the votes says what is wrong
+
+
 @contextmanager
 def _in_place_of(path: Path) -> Iterator[Path]:
     """Give a name beside `path` to write under; move it there when done, or clear it away."""
@@ -188,14 +202,10 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         if path.suffix == ".parquet":
             table = pa.parquet.ParquetFile(path).read()
-            facts = json.loads((table.schema.metadata or {}).get(KEY, b"{}"))
+            facts = _facts((table.schema.metadata or {}).get(KEY, b"{}"))
         else:
             table = pa.csv.read_csv(path)
-            facts = json.loads(_beside(path).read_text(encoding="utf-8")) if _beside(path).is_file() else {}
-        if not isinstance(facts, dict):
-            raise ValueError("what made the votes is not told as a JSON object")
-        if facts and {name: type(facts.get(name)) for name in TOLD} != TOLD:
-            raise ValueError(f"what made the votes lacks or garbles one of {', '.join(TOLD)}")
+            facts = _facts(_beside(path).read_text(encoding="utf-8") if _beside(path).is_file() else "{}")
         missing = [name for name in NEEDED if name not in table.column_names]
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)} among its columns, {', '.join(table.column_names)}")
@@ -203,6 +213,16 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         return {name: table.column(name).to_numpy() for name in names}, facts
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as a table of votes ({error}); write it again") from error
+
+
+def _facts(written: str | bytes) -> dict[str, Any]:
+    """Read what made the votes; ValueError says what is wrong with it."""
+    facts = json.loads(written)
+    if not isinstance(facts, dict):
+        raise ValueError("what made the votes is not told as a JSON object")
+    if facts and {name: type(facts.get(name)) for name in TOLD} != TOLD:
+        raise ValueError(f"what made the votes lacks or garbles one of {', '.join(TOLD)}")
+    return facts
 
 
 def _beside(path: Path) -> Path:

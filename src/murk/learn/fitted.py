@@ -218,6 +218,21 @@ class Fit:
         }
 
     @staticmethod
+    def shape_and_names(folder: str | Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Tell what a saved fit takes and tells apart, without its weights: an example's shape, and the class names.
+
+        Raises:
+            DataError: missing, damaged or foreign files.
+        """
+        facts = _read_facts(Path(folder) / FACTS)
+        try:
+            return tuple(int(size) for size in facts["example_shape"]), tuple(
+                str(name) for name in facts["class_names"]
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{Path(folder) / FACTS} lacks or garbles a value ({error})") from error
+
+    @staticmethod
     def load(folder: str | Path, *, model: Callable[[], nn.Module] | None = None) -> Fit:
         """Read a fit that `save` wrote. No code in it is ever run: only murk's own models are built by name.
 

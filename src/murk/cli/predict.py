@@ -1,0 +1,89 @@
+"""`murk predict`: what a trained classifier says of examples, labelled or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from murk.cli.network import AllowImport, made_on
+from murk.cli.options import AsJson, ColumnNames, DataPlace, Device, SkipCorrupt
+from murk.cli.output import print_facts, print_json, shown_share
+from murk.cli.place import read_shown
+from murk.data import Examples
+from murk.errors import InputError
+from murk.lab.predictions import ENDINGS, PredictedTable, write_predictions
+from murk.lab.result import FACTS, FIT, read_result
+from murk.learn import Fit
+
+__all__ = ["predict"]
+
+
+def predict(
+    fit: Annotated[Path, typer.Argument(metavar="FIT", help="A result folder of `murk train`, or a saved fit.")],
+    place: DataPlace,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The table of predictions: .parquet or .csv.")],
+    model: Annotated[
+        str | None, typer.Option("--model", help="The package.module:callable of a fit with a backbone of yours.")
+    ] = None,
+    allow_import: AllowImport = False,
+    skip_corrupt: SkipCorrupt = False,
+    column: ColumnNames = [],  # noqa: B006 - typer copies it
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Write each example's id, class and probabilities; nothing is learned, and no label is needed."""
+    if out.suffix not in ENDINGS:
+        raise InputError(f"a table of predictions ends in {' or '.join(ENDINGS)}, but {out.name!r} came")
+    trained = _loaded(fit, model, allow_import=allow_import)
+    side = trained.example_shape[0] if len(trained.example_shape) == 3 else 64
+    dataset = read_shown(place, side=side, skip_corrupt=skip_corrupt, columns=column).dataset
+    parts = {name: part for name, part in (("train", dataset.train), ("test", dataset.test)) if len(part)}
+    table = PredictedTable.joined([_predicted(trained, name, part, device) for name, part in parts.items()])
+    write_predictions(out, table, class_names=trained.class_names)
+    agreement = table.agreement
+    document: dict[str, Any] = {
+        "out": str(out), "examples": len(table.ids), "classes": list(trained.class_names),
+        "per_class": dict(zip(trained.class_names, np.bincount(table.predicted, minlength=trained.num_classes).tolist(),
+                              strict=True)),
+        "mean_confidence": float(table.probs.max(1).mean()), "agreement_with_labels": agreement,
+    }  # fmt: skip
+    if as_json:
+        print_json(document)
+    else:
+        print_facts(f"Predictions on {dataset.name}", {
+            "examples": len(table.ids),
+            **{f"taken for {name}": count for name, count in list(document["per_class"].items())[:20]},
+            "mean probability of the class": shown_share(document["mean_confidence"]),
+            "agree with the data's labels": shown_share(agreement),
+            "file": out,
+        })  # fmt: skip
+
+
+def _loaded(folder: Path, model: str | None, *, allow_import: bool) -> Fit:
+    """Load a fit, or that of a result folder; a user's backbone is imported only if it is named and allowed."""
+    if (folder / FACTS).is_file():
+        settings = read_result(folder).settings
+        if ":" in settings["model"] and model is None:
+            raise InputError(f"this fit stands on {settings['model']}; give --model {settings['model']} --allow-import")
+    inner = folder / FIT if (folder / FIT).is_dir() else folder
+    if model is None:
+        return Fit.load(inner)
+    shape, names = Fit.shape_and_names(inner)
+    network = made_on(model, shape, len(names), frozen=False, allow_import=allow_import)
+    return Fit.load(inner, model=lambda: network)
+
+
+def _predicted(fit: Fit, part: str, examples: Examples, device: str) -> PredictedTable:
+    """Predict one part of the data; its labels are compared by their names."""
+    if examples.example_shape != fit.example_shape:
+        raise InputError(f"this fit takes examples of the shape {fit.example_shape}, but {examples.example_shape} came")
+    ids = np.arange(len(examples)) if examples.ids is None else np.asarray(examples.ids)
+    known = {name: number for number, name in enumerate(fit.class_names)}
+    numbers = np.array([*(known.get(name, -1) for name in examples.class_names), -1], dtype=np.int64)
+    labels = np.where(examples.labels >= 0, numbers[examples.labels], -1)
+    return PredictedTable(
+        ids.astype(str), np.full(len(examples), part), labels, fit.predict_probs(examples, device=device)
+    )

@@ -1,0 +1,84 @@
+"""Own data: what a user's files hold, as the images, votes and noise that a training takes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from murk.data import Dataset, Examples, GivenVotes, Reading, as_source
+from murk.errors import InputError, refuse
+from murk.lab.mixed import Mixture
+from murk.noise import Dilution, NoiseModel, StoredVotes, Votes
+
+__all__ = ["own_data", "votes_sha256"]
+
+
+def own_data(reading: Reading, noise: NoiseModel | None, *, clean_test: bool = False) -> tuple[Dataset, Mixture]:
+    """Take the votes that came with data, or else its labels, as noisy votes; no label counts as the truth.
+
+    Args:
+        reading: what was read.
+        noise: how the votes go wrong, or None. That exactly one vote of a dilution is right is known only where it was
+            drawn: here it is weighed as independent votes are.
+        clean_test: whether the labels of the test part are true, and measure; else they are votes like the others.
+
+    Returns:
+        The data, labelled -1 wherever the truth is not known, and what is shown with which votes.
+
+    Raises:
+        InputError: nothing says what the training examples are, or clean test labels were asked for and are not there.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from murk.data import read
+        >>> path = Path(tempfile.mkdtemp()) / "pets.csv"
+        >>> _ = path.write_text("mass,ears,label\\n4.1,1.5,cat\\n30.2,2.5,dog\\n3.9,2.0,dog\\n")
+        >>> dataset, mixed = own_data(read(path), None)
+        >>> dataset.train.labels.tolist(), mixed.votes.counts().tolist()
+        ([-1, -1, -1], [[1, 0], [0, 1], [0, 1]])
+    """
+    train, test = reading.dataset.train, reading.dataset.test
+    votes = _votes(reading.votes, train)
+    refuse([
+        "" if votes is not None else
+        "the data holds neither labels nor votes to train on; name a table of votes, or the columns that hold them",
+        "" if not clean_test or (len(test) and (test.labels >= 0).all()) else
+        "clean test labels were asked for, but " + ("some test examples have none" if len(test) else
+                                                   "the data has no test part"),
+    ])  # fmt: skip
+    assert votes is not None
+    test_votes = None if clean_test else _votes(reading.test_votes, test)
+    dataset = replace(reading.dataset, train=_unlabelled(train), test=test if clean_test else _unlabelled(test))
+    weighing = noise.independent() if isinstance(noise, Dilution) else noise
+    return dataset, Mixture(as_source(dataset.train), votes, weighing, "copies", test_votes)
+
+
+def votes_sha256(votes: Votes) -> str:
+    """Digest stored votes: of which example, by whom, for what, and with what weight."""
+    if not isinstance(votes, StoredVotes):
+        raise InputError(f"stored votes have a digest, but {type(votes).__name__} came")
+    digest = hashlib.sha256(str((len(votes), votes.num_classes)).encode())
+    for batch in votes.batches():
+        for part in (batch.indices[batch.rows], batch.labels, batch.annotators, batch.weights):
+            digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def _votes(given: GivenVotes | None, examples: Examples) -> StoredVotes | None:
+    """Take the votes that are given, else one a label; None where there is neither."""
+    if given is None:
+        any_label = bool((examples.labels >= 0).any())
+        return Votes.from_labels(examples.labels, num_classes=examples.num_classes) if any_label else None
+    if not len(given):
+        return None
+    return Votes.from_long(
+        given.example, given.label, given.annotator, weight=given.weight, num_examples=len(examples),
+        num_classes=examples.num_classes,
+    )  # fmt: skip
+
+
+def _unlabelled(examples: Examples) -> Examples:
+    return replace(examples, labels=np.full(len(examples), -1)) if len(examples) else examples

@@ -1,0 +1,180 @@
+"""Data of a user's own by the commands: read, trained on, predicted; and refused with a way out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from click.testing import Result
+from PIL import Image
+from typer.testing import CliRunner
+
+import murk
+from murk.cli import app
+from murk.learn import Fit
+
+NAMES = ("cat", "cow", "dog")
+
+
+def run(*arguments: object, exit_code: int | None = 0) -> Result:
+    outcome = CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="murk")
+    assert exit_code is None or outcome.exit_code == exit_code, outcome.stderr
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    """60 images of three colours to train on and 30 to test with, by class; and three workers' votes on them."""
+    root, draw = tmp_path_factory.mktemp("pets"), np.random.default_rng(0)
+    lines = ["image,worker,label"]
+    for part, count in (("train", 20), ("test", 10)):
+        for k, name in enumerate(NAMES):
+            (root / "pets" / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = draw.integers(0, 60, (12, 15, 3), dtype=np.uint8)
+                pixels[..., k] += 150
+                Image.fromarray(pixels).save(root / "pets" / part / name / f"{name}-{part}{number}.png")
+                if part == "train":
+                    lines += [
+                        f"{name}-train{number}.png,w{w},{NAMES[k] if w < 2 else draw.choice(NAMES)}" for w in range(3)
+                    ]
+    (root / "votes.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(pets, tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained") / "run"
+    command = ["train", pets / "pets", "--side", 16, "--votes", pets / "votes.csv", "--noise", "symmetric:0.3",
+               "--test-labels", "clean", "--epochs", 30, "--json", "-o", out]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MURK_CACHE", str(tmp_path_factory.mktemp("pixels")))
+        outcome = run(*command)
+    return out, json.loads(outcome.stdout)
+
+
+def test_what_a_folder_and_its_votes_were_taken_for_is_told(pets):
+    told = json.loads(run("data", "show", pets / "pets", "--side", 16, "--votes", pets / "votes.csv",
+                               "--json").stdout)  # fmt: skip
+    assert told["class_names"] == list(NAMES) and told["train"]["per_class"] == [20, 20, 20]
+    assert told["given_votes"] == {"votes": 180, "examples": 60, "annotators": 3}
+    assert told["roles"]["votes.csv:worker"] == "who voted"
+    shown = run("data", "show", pets / "pets", "--side", 16, "--votes", pets / "votes.csv").stdout
+    assert "who voted" in shown and "60 to train on" in shown
+
+
+def test_colours_told_apart_by_votes_alone_are_told_apart_on_clean_labels(trained):
+    _, told = trained
+    assert told["estimates"]["accuracy"]["value"] == 1
+    assert told["facts"]["votes"] == 180 and told["facts"]["noise_rate"] is None
+    assert told["settings"]["noise"] == "symmetric:0.3" and told["data"]["class_names"] == list(NAMES)
+
+
+def test_predictions_carry_ids_classes_and_probabilities_of_unlabelled_images_too(pets, trained, tmp_path):
+    out, _ = trained
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for source in (pets / "pets" / "test" / "cow").iterdir():
+        (flat / source.name).write_bytes(source.read_bytes())
+    told = json.loads(run("predict", out, flat, "-o", tmp_path / "p.parquet", "--json").stdout)
+    assert told["examples"] == 10 and told["agreement_with_labels"] is None
+    table = pyarrow.parquet.read_table(tmp_path / "p.parquet")
+    assert sorted(table["id"].to_pylist()) == sorted(path.name for path in flat.iterdir())
+    assert table["class"].to_pylist() == ["cow"] * 10 and table["label"].to_pylist() == [None] * 10
+    probs = np.stack([table[f"probability_{k}"].to_numpy() for k in range(3)], axis=1)
+    assert np.allclose(probs.sum(1), 1, atol=1e-5)
+    test = murk.data.read(pets / "pets", side=16).dataset.test
+    order = {str(name).rsplit("/", 1)[-1]: row for row, name in enumerate(test.ids)}
+    direct = Fit.load(out / "fit").predict_probs(test)[[order[name] for name in table["id"].to_pylist()]]
+    assert np.array_equal(probs, direct)
+
+
+def test_labels_of_the_data_are_compared_with_predictions_by_name(pets, trained, tmp_path):
+    out, _ = trained
+    told = json.loads(run("predict", out / "fit", pets / "pets", "-o", tmp_path / "p.csv", "--json").stdout)
+    assert told["agreement_with_labels"] == 1 and told["examples"] == 90
+    assert (tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()[0].replace('"', "").startswith("id,part,label")
+
+
+def test_without_other_votes_the_labels_are_the_votes_and_no_truth(pets, tmp_path):
+    told = json.loads(run("train", pets / "pets", "--side", 16, "--noise", "symmetric:0.2", "--model",
+                         "perceptron", "--epochs", 20, "--json", "-o", tmp_path / "run").stdout)  # fmt: skip
+    assert told["facts"]["votes"] == 60 and told["facts"]["noise_rate"] is None
+    assert told["estimates"]["accuracy"] is None and "not all known" in told["remarks"]["accuracy"]
+    assert told["estimates"]["accuracy_from_votes"]["value"] > 0.8
+
+
+def test_votes_drawn_on_a_folder_go_with_that_folder(pets, tmp_path):
+    run("dilute", pets / "pets", "--side", 16, "--alpha", 2, "--seed", 3, "-o", tmp_path / "v.parquet")
+    both = [["--votes", tmp_path / "v.parquet"], ["--votes", "draw", "--alpha", 2]]
+    told = [json.loads(run("train", pets / "pets", "--side", 16, *votes, "--seed", 3, "--model", "perceptron",
+                                "--epochs", 3, "--json", "-o", tmp_path / f"run{number}").stdout)
+            for number, votes in enumerate(both)]  # fmt: skip
+    assert told[0]["estimates"] == told[1]["estimates"]
+    assert told[0]["facts"]["votes"] == 180 and told[0]["facts"]["noise_rate"] > 0
+    refused = run("train", pets / "pets", "--side", 24, "--votes", tmp_path / "v.parquet", "-o", tmp_path / "x",
+                       exit_code=2)  # fmt: skip
+    assert "are about 'pets'" in refused.stderr
+
+
+def test_a_table_of_features_trains_an_mlp_by_the_same_command(tmp_path):
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 2, 300)
+    features = draw.normal(0, 0.3, (300, 2)) + labels[:, None]
+    noisy = np.where(draw.random(300) < 0.2, 1 - labels, labels)
+    rows = [f"{a},{b},{NAMES[k]}" for (a, b), k in zip(features, noisy, strict=True)]
+    (tmp_path / "t.csv").write_text("width,height,species\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    told = json.loads(run("train", tmp_path / "t.csv", "--noise", "symmetric:0.2", "--epochs", 20,
+                         "--column", "label=species", "--json", "-o", tmp_path / "run").stdout)  # fmt: skip
+    assert told["settings"]["model"] == "mlp1" and "no test examples" in told["remarks"]["accuracy"]
+    run("predict", tmp_path / "run", tmp_path / "t.csv", "-o", tmp_path / "p.parquet")
+    found = pyarrow.parquet.read_table(tmp_path / "p.parquet")["class"].to_numpy(zero_copy_only=False)
+    assert np.mean(found == np.array(NAMES)[labels]) > 0.9
+
+
+def test_a_backbone_of_ones_own_is_imported_only_where_that_is_allowed(pets, tmp_path, monkeypatch):
+    (tmp_path / "pets_body.py").write_text(
+        "from torch import nn\ndef body():\n    return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    train = ["train", pets / "pets", "--side", 16, "--noise", "symmetric:0.2", "--epochs", 20, "--model",
+             "pets_body:body", "-o", tmp_path / "run"]  # fmt: skip
+    assert "--allow-import" in run(*train, exit_code=2).stderr and not (tmp_path / "run").exists()
+    run(*train, "--allow-import", "--frozen")
+    predict = ["predict", tmp_path / "run", pets / "pets", "-o", tmp_path / "p.parquet"]
+    assert "--model pets_body:body --allow-import" in run(*predict, exit_code=2).stderr
+    assert "--allow-import" in run(*predict, "--model", "pets_body:body", exit_code=2).stderr
+    run(*predict, "--model", "pets_body:body", "--allow-import")
+    assert pyarrow.parquet.read_table(tmp_path / "p.parquet").num_rows == 90
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["train", "digits", "--votes", "labels", "--alpha", "2"], "digits is a set"),
+    (["train", "digits", "--alpha", "2", "--test-labels", "clean"], "those of the catalog are clean"),
+    (["train", "digits", "--alpha", "2", "--frozen"], "--frozen goes with a backbone"),
+    (["train", "no/such/folder", "--noise", "symmetric:.2"], "got nothing there"),
+    (["data", "show", "digits", "--votes", "v.csv"], "is a set of the catalog"),
+    (["data", "show", "digits", "--column", "label=x"], "--column goes with a table"),
+    (["data", "show", "t.csv", "--column", "lable=x"], "ROLE=NAME with a role of id, path, label"),
+])  # fmt: skip
+def test_what_does_not_go_together_is_told(tmp_path, arguments, told):
+    extra = [] if arguments[0] == "data" else ["-o", tmp_path / "run"]
+    outcome = run(*arguments, *extra, exit_code=None)
+    assert outcome.exit_code in (1, 2) and told in outcome.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_image_is_told_by_name_and_left_out_only_if_asked(pets, trained, tmp_path):
+    out, _ = trained
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for number, source in enumerate(sorted((pets / "pets" / "test" / "dog").iterdir())):
+        (folder / source.name).write_bytes(source.read_bytes()[: 40 if number == 3 else None])
+    damaged = sorted(folder.iterdir())[3].name
+    refused = run("predict", out, folder, "-o", tmp_path / "p.parquet", exit_code=1)
+    assert damaged in refused.stderr and not Path(tmp_path / "p.parquet").exists()
+    run("predict", out, folder, "-o", tmp_path / "p.parquet", "--skip-corrupt")
+    assert damaged not in pyarrow.parquet.read_table(tmp_path / "p.parquet")["id"].to_pylist()
