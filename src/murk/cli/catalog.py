@@ -11,9 +11,20 @@ import typer
 import murk.data
 from murk.cli.failure import Commands
 from murk.cli.noise import chosen_noise
-from murk.cli.options import AsJson, ColumnNames, DataName, DataPlace, NoiseSpec, Seed, Side, SkipCorrupt
+from murk.cli.options import (
+    AsJson,
+    ClassNames,
+    ColumnNames,
+    DataName,
+    DataPlace,
+    NoiseSpec,
+    NoneOfThese,
+    Seed,
+    Side,
+    SkipCorrupt,
+)
 from murk.cli.output import print_facts, print_json, print_rows, shown_share
-from murk.cli.place import is_path, load_shown, read_shown
+from murk.cli.place import HowRead, is_path, load_shown, read_shown
 from murk.data import ENTRIES, CatalogEntry, Examples, GivenVotes
 from murk.errors import DataError, InputError
 from murk.measure import effective_clean_labels
@@ -61,22 +72,26 @@ def show(
     noise: NoiseSpec = None,
     seed: Seed = 0,
     votes: Annotated[Path | None, typer.Option("--votes", help="A table of votes on the examples of a PATH.")] = None,
-    side: Side = 64,
+    side: Side = None,
     skip_corrupt: SkipCorrupt = False,
     column: ColumnNames = [],  # noqa: B006 - typer copies it
+    classes: ClassNames = None,
+    none_of_these: NoneOfThese = None,
     sheet: Annotated[Path | None, typer.Option("--sheet", help="Write a contact sheet, a PNG, here.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a set or data of yours holds, and what looks odd; with --noise, what votes on it would look like."""
     if votes is not None and not is_path(place):
         raise InputError(f"--votes goes with data at a path, but {place} is a set of the catalog")
-    reading = read_shown(place, votes=votes, side=side, skip_corrupt=skip_corrupt, columns=column)
+    how = HowRead(side, skip_corrupt, column, classes, none_of_these)
+    reading = read_shown(place, how, votes=votes, tell=False)
     dataset = reading.dataset
     document: dict[str, Any] = {
         "name": dataset.name, "kind": reading.kind, "shape": list(dataset.example_shape),
         "class_names": list(dataset.class_names),
         "train": _part(dataset.train), "test": _part(dataset.test), "votes": None,
-        "given_votes": _given(reading.votes), "given_test_votes": _given(reading.test_votes),
+        "given_votes": _given(reading.votes, dataset.num_classes),
+        "given_test_votes": _given(reading.test_votes, dataset.num_classes),
         "roles": dict(reading.roles), "oddities": list(reading.oddities),
     }  # fmt: skip
     model, spec = chosen_noise(dataset.num_classes, noise=noise)
@@ -120,13 +135,14 @@ def _part(examples: Examples) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _given(votes: GivenVotes | None) -> dict[str, Any] | None:
-    """Tell how many votes came with the data, on how many examples, by how many annotators."""
+def _given(votes: GivenVotes | None, num_classes: int) -> dict[str, Any] | None:
+    """Tell how many votes came with the data, on how many examples, for which classes, and by whom."""
     if votes is None:
         return None
     return {
         "votes": len(votes), "examples": len(np.unique(votes.example)),
-        "annotators": len(votes.annotators) or None,
+        "annotators": list(votes.annotators) or None,
+        "per_class": np.bincount(votes.label[votes.label >= 0], minlength=num_classes).tolist(),
     }  # fmt: skip
 
 
@@ -173,9 +189,14 @@ def _print_shown(document: dict[str, Any]) -> None:
         })  # fmt: skip
     for part, given in (("to train on", document["given_votes"]), ("to test with", document["given_test_votes"])):
         if given is not None:
-            print_facts(f"Votes that came with the data, on the examples {part}", given)
+            per_class = zip(document["class_names"], given["per_class"], strict=True)
+            print_facts(f"Votes that came with the data, on the examples {part}", {
+                "votes": given["votes"], "examples": given["examples"],
+                "annotators, in order": given["annotators"] and ", ".join(given["annotators"][:50]),
+                "for each class": ", ".join(f"{name} {count:,}" for name, count in list(per_class)[:50]),
+            })  # fmt: skip
     if document["roles"]:
-        print_rows(f"A {document['kind']}, understood as", ("part", "taken for"), list(document["roles"].items()))
+        print_rows(f"Understood as {document['kind']}", ("part", "taken for"), list(document["roles"].items()))
     if document["oddities"]:
         print_rows("Odd", ("what looks odd",), [(oddity,) for oddity in document["oddities"]])
     if "sheet" in document:

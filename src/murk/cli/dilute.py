@@ -12,11 +12,13 @@ from murk.cli.noise import chosen_noise
 from murk.cli.options import (
     Alpha,
     AsJson,
+    ClassNames,
     ColumnNames,
     DataPlace,
     Delta,
     DilutionPattern,
     NoiseSpec,
+    NoneOfThese,
     PatternName,
     Ranking,
     Seed,
@@ -24,7 +26,7 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json
-from murk.cli.place import load_shown, read_shown
+from murk.cli.place import HowRead, load_shown, read_shown, refuse_overwriting
 from murk.cli.progress import progress_bar
 from murk.data import ENTRIES, Examples, content_sha256
 from murk.errors import InputError
@@ -46,13 +48,17 @@ def dilute(
     ranking: Ranking = None,
     source: Annotated[str, typer.Option("--source", help=SOURCE_HELP)] = "copies",
     seed: Seed = 0,
-    side: Side = 64,
+    side: Side = None,
     skip_corrupt: SkipCorrupt = False,
     column: ColumnNames = [],  # noqa: B006 - typer copies it
+    classes: ClassNames = None,
+    none_of_these: NoneOfThese = None,
     as_json: AsJson = False,
 ) -> None:
     """Write simulated votes on a training part, whose labels count as true: one row a vote, in bounded memory."""
-    dataset = read_shown(place, side=side, skip_corrupt=skip_corrupt, columns=column).dataset
+    refuse_overwriting(out, place)
+    reading = read_shown(place, HowRead(side, skip_corrupt, column, classes, none_of_these))
+    dataset = reading.dataset
     model, spec = chosen_noise(
         dataset.num_classes, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking
     )

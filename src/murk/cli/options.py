@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "Alpha", "AsJson", "ColumnNames", "DataName", "DataPlace", "Delta", "Device", "DilutionPattern", "NoiseSpec",
-    "PatternName", "Ranking", "Seed", "Side", "SkipCorrupt",
+    "Alpha", "AsJson", "ClassNames", "ColumnNames", "DataName", "DataPlace", "Delta", "Device", "DilutionPattern",
+    "NoiseSpec", "NoneOfThese", "PatternName", "Ranking", "Seed", "Side", "SkipCorrupt",
 ]  # fmt: skip
 
 NOISE_HELP = (
@@ -33,12 +33,20 @@ class DilutionPattern(StrEnum):
 
 
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="A set of the catalog; `murk data list` names them.")]
+ClassNames = Annotated[
+    str | None, typer.Option("--classes", metavar="A,B,...", help="All classes of a PATH; any other label is refused.")
+]
+NoneOfThese = Annotated[
+    str | None, typer.Option("--none-of-these", metavar="TEXT", help="An answer in a PATH's votes that no class fits.")
+]
 ColumnNames = Annotated[
     list[str],
     typer.Option("--column", metavar="ROLE=NAME", help="What a table's column is, where its name does not tell."),
 ]
 DataPlace = Annotated[str, typer.Argument(metavar="NAME|PATH", help=PLACE_HELP)]
-Side = Annotated[int, typer.Option("--side", min=8, max=1024, help="Pixels to which a PATH's images are brought.")]
+Side = Annotated[
+    int | None, typer.Option("--side", min=8, max=1024, help="Pixels to which a PATH's images are brought; 64.")
+]
 SkipCorrupt = Annotated[bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be decoded.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random draw; the same seed, the same result.")]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import murk.data
@@ -12,42 +13,80 @@ from murk.cli.failure import kept_on_interrupt
 from murk.cli.progress import progress_bar
 from murk.data import ENTRIES, Columns, Dataset, Reading
 from murk.data.cache import cache_folder
-from murk.errors import refuse
+from murk.errors import InputError, refuse
 
-__all__ = ["is_path", "load_shown", "read_shown"]
+__all__ = ["HowRead", "is_path", "load_shown", "read_shown", "refuse_overwriting"]
 
+SIDE = 64
 MEGABYTE = 1_000_000
 
 
-def read_shown(
-    place: str, *, side: int = 64, skip_corrupt: bool = False, columns: Sequence[str] = (), votes: Path | None = None
-) -> Reading:
+@dataclass(frozen=True)
+class HowRead:
+    """How data at a path is read; nothing of it goes with a set of the catalog.
+
+    Attributes:
+        side: edge in pixels to which images are brought; None for 64.
+        skip_corrupt: leave out images that cannot be decoded.
+        columns: "ROLE=NAME" each, a role of `murk.data.Columns`; several of one role for votes and features.
+        classes: all classes, separated by commas, or None for those that occur.
+        none_of_these: the text of an answer that no class fits.
+    """
+
+    side: int | None = None
+    skip_corrupt: bool = False
+    columns: Sequence[str] = ()
+    classes: str | None = None
+    none_of_these: str | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """The options that were given."""
+        given = {"--side": self.side, "--skip-corrupt": self.skip_corrupt, "--column": self.columns,
+                 "--classes": self.classes, "--none-of-these": self.none_of_these}  # fmt: skip
+        return [option for option, value in given.items() if value]
+
+
+def read_shown(place: str, how: HowRead, *, votes: Path | None = None, tell: bool = True) -> Reading:
     """Read a set of the catalog, or what lies at a path; show how far fetching or decoding has come.
 
     Args:
         place: a name of the catalog (which wins over a file of the same name; `./name` is that file), or a path.
-        side: edge in pixels to which images at a path are brought.
-        skip_corrupt: leave out images at a path that cannot be decoded.
-        columns: "ROLE=NAME" each, a role of `murk.data.Columns`; several of one role for votes and features.
+        how: to read what lies at a path.
         votes: a table of votes on the examples at a path.
+        tell: whether what looks odd is told on stderr.
 
     Raises:
-        InputError: an unknown role, columns for a set of the catalog, or what `murk.data.read` refuses.
+        InputError: an unknown role, options of a path for a set of the catalog, or what `murk.data.read` refuses.
     """
     if not is_path(place):
-        refuse(["--column goes with a table of yours, but a set of the catalog came" if columns else ""])
+        refuse(f"{option} goes with data of yours, but {place} is a set of the catalog" for option in how.options)
         return Reading(load_shown(place), kind="catalog")
     cache = cache_folder()
     kept = f"images decoded so far are kept in {cache}; run the same command to go on"
     with kept_on_interrupt(cache, kept), progress_bar(f"reading {Path(place).name}") as advance:
-        return murk.data.read(
-            place,
-            votes=votes,
-            columns=_columns(columns),
-            side=side,
-            skip_corrupt=skip_corrupt,
-            on_progress=_teller(advance, "pixels"),
-        )
+        reading = murk.data.read(
+            place, votes=votes, columns=_columns(how.columns), side=how.side or SIDE, skip_corrupt=how.skip_corrupt,
+            class_names=None if how.classes is None else [name.strip() for name in how.classes.split(",")],
+            none_of_these=how.none_of_these, on_progress=_teller(advance, "pixels"),
+        )  # fmt: skip
+    for oddity in reading.oddities if tell else ():
+        print(f"murk: {Path(place).name}: {oddity}", file=sys.stderr)
+    return reading
+
+
+def refuse_overwriting(out: Path, *inputs: str | Path | None) -> None:
+    """Refuse to write where a command reads from.
+
+    Raises:
+        InputError: `out` is one of the inputs, or lies in a folder that is one.
+    """
+    for given in inputs:
+        if given is None or not os.path.exists(given) or (isinstance(given, str) and not is_path(given)):
+            continue
+        place, target = Path(given).resolve(), out.resolve()
+        if place == target or (place.is_dir() and place in target.parents):
+            raise InputError(f"-o {out} would write into what is read from ({given}); name another file")
 
 
 def _columns(given: Sequence[str]) -> Columns | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +12,9 @@ import typer
 from murk.cli.network import AllowImport, made_on
 from murk.cli.options import AsJson, ColumnNames, DataPlace, Device, SkipCorrupt
 from murk.cli.output import print_facts, print_json, shown_share
-from murk.cli.place import read_shown
+from murk.cli.place import HowRead, is_path, read_shown, refuse_overwriting
 from murk.data import Examples
+from murk.data.table_file import TABLE_ENDINGS
 from murk.errors import InputError
 from murk.lab.predictions import ENDINGS, PredictedTable, write_predictions
 from murk.lab.result import FACTS, FIT, read_result
@@ -38,8 +40,11 @@ def predict(
     if out.suffix not in ENDINGS:
         raise InputError(f"a table of predictions ends in {' or '.join(ENDINGS)}, but {out.name!r} came")
     trained = _loaded(fit, model, allow_import=allow_import)
-    side = trained.example_shape[0] if len(trained.example_shape) == 3 else 64
-    dataset = read_shown(place, side=side, skip_corrupt=skip_corrupt, columns=column).dataset
+    refuse_overwriting(out, place, fit)
+    columns = [*column, *_features(fit, place, column)]
+    side = trained.example_shape[0] if is_path(place) and len(trained.example_shape) == 3 else None
+    reading = read_shown(place, HowRead(side, skip_corrupt, columns))
+    dataset = reading.dataset
     parts = {name: part for name, part in (("train", dataset.train), ("test", dataset.test)) if len(part)}
     table = PredictedTable.joined([_predicted(trained, name, part, device) for name, part in parts.items()])
     write_predictions(out, table, class_names=trained.class_names)
@@ -49,6 +54,7 @@ def predict(
         "per_class": dict(zip(trained.class_names, np.bincount(table.predicted, minlength=trained.num_classes).tolist(),
                               strict=True)),
         "mean_confidence": float(table.probs.max(1).mean()), "agreement_with_labels": agreement,
+        "oddities": list(reading.oddities),
     }  # fmt: skip
     if as_json:
         print_json(document)
@@ -74,6 +80,14 @@ def _loaded(folder: Path, model: str | None, *, allow_import: bool) -> Fit:
     shape, names = Fit.shape_and_names(inner)
     network = made_on(model, shape, len(names), frozen=False, allow_import=allow_import)
     return Fit.load(inner, model=lambda: network)
+
+
+def _features(folder: Path, place: str, given: Sequence[str]) -> list[str]:
+    """Name the columns that the fit was trained on, in its order, for a table of which nothing else is said."""
+    names = read_result(folder).settings.get("features") if (folder / FACTS).is_file() else None
+    is_table = is_path(place) and Path(place).suffix.lower() in TABLE_ENDINGS
+    said = any(text.startswith("features=") for text in given)
+    return [f"features={name}" for name in names] if names and is_table and not said else []
 
 
 def _predicted(fit: Fit, part: str, examples: Examples, device: str) -> PredictedTable:

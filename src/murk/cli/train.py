@@ -19,12 +19,14 @@ from murk.cli.noise import chosen_noise
 from murk.cli.options import (
     Alpha,
     AsJson,
+    ClassNames,
     ColumnNames,
     DataPlace,
     Delta,
     Device,
     DilutionPattern,
     NoiseSpec,
+    NoneOfThese,
     PatternName,
     Ranking,
     Seed,
@@ -32,12 +34,13 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json, shown_estimate, shown_share
+from murk.cli.place import HowRead, refuse_overwriting
 from murk.cli.progress import progress_bar
 from murk.cli.voted import Voted, voted
 from murk.errors import InputError
 from murk.lab import Result, RunSettings, read_result, run_training, write_result
 from murk.lab.result import FACTS, FIT, PREDICTIONS
-from murk.lab.run import difference
+from murk.lab.run import describe_data, difference
 from murk.learn import Progress
 from murk.models import Classifier
 
@@ -67,11 +70,14 @@ def train(
     ranking: Ranking = None,
     votes: Annotated[str | None, typer.Option("--votes", metavar="FILE|labels|draw", help=VOTES_HELP)] = None,
     test_labels: Annotated[
-        TestLabels, typer.Option("--test-labels", help="What the labels of a PATH's test part are.")
-    ] = TestLabels.votes,
-    side: Side = 64,
+        TestLabels | None,
+        typer.Option("--test-labels", help="What a PATH's test labels are; votes, where its labels are trained on."),
+    ] = None,
+    side: Side = None,
     skip_corrupt: SkipCorrupt = False,
     column: ColumnNames = [],  # noqa: B006 - typer copies it
+    classes: ClassNames = None,
+    none_of_these: NoneOfThese = None,
     model: Annotated[str, typer.Option("--model", help=MODEL_HELP)] = "auto",
     allow_import: AllowImport = False,
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the head on an imported backbone alone.")] = False,
@@ -99,10 +105,11 @@ def train(
 
     Checkpoints go into the result folder: stopped at any moment, the same command goes on.
     """
+    refuse_overwriting(out, place)
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
     data = voted(
-        place, votes, noise_of, clean_test=test_labels is TestLabels.clean, side=side, skip_corrupt=skip_corrupt,
-        columns=column, seed=seed,
+        place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
+        test_labels=None if test_labels is None else test_labels.value, seed=seed,
     )  # fmt: skip
     settings = RunSettings(
         model=model_for(model, data.dataset), loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size,
@@ -131,7 +138,8 @@ def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, o
     with kept_on_interrupt(checkpoint, kept), progress_bar(f"training {settings.model}") as advance:
         run = run_training(
             data.dataset, data.mixed, settings=settings, described=data.described, checkpoint=checkpoint,
-            network=network, callbacks=[_teller(advance)], **compute,
+            data={**describe_data(data.dataset), "oddities": list(data.oddities)}, network=network,
+            callbacks=[_teller(advance)], **compute,
         )  # fmt: skip
         write_result(out, run.result, predictions=run.predictions, fit=run.fit)
     checkpoint.unlink(missing_ok=True)

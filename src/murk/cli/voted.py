@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from murk.cli.dilute import noisy_images
 from murk.cli.noise import ChosenNoise
-from murk.cli.place import is_path, read_shown
+from murk.cli.place import HowRead, is_path, read_shown
 from murk.data import Dataset, Reading, as_source, content_sha256
 from murk.errors import InputError, refuse
 from murk.lab import Mixture, mixture, read_votes
@@ -34,24 +33,18 @@ class Voted:
         mixed: what is shown with which votes, and the noise that weighs them.
         described: what the outcome depends on of both, as plain values.
         told: where the votes come from, for people.
+        oddities: what looks odd about the data.
     """
 
     dataset: Dataset
     mixed: Mixture
     described: dict[str, Any]
     told: str
+    oddities: tuple[str, ...] = ()
 
 
 def voted(
-    place: str,
-    votes: str | None,
-    noise: ChosenNoise,
-    *,
-    clean_test: bool,
-    side: int,
-    skip_corrupt: bool,
-    columns: Sequence[str] = (),
-    seed: int,
+    place: str, votes: str | None, noise: ChosenNoise, how: HowRead, *, test_labels: str | None, seed: int
 ) -> Voted:
     """Read the data, and read or draw its votes.
 
@@ -60,10 +53,8 @@ def voted(
         votes: a file; at a path also "labels" (the data's labels are the votes), "draw" (they are true, and votes are
             drawn by the noise), or None: votes that are part of the data, else its labels.
         noise: what the options say, made for a number of classes.
-        clean_test: whether the labels of a path's test part are true.
-        side: edge in pixels to which a path's images are brought.
-        skip_corrupt: leave out a path's images that cannot be decoded.
-        columns: of a path's table, "ROLE=NAME" each.
+        how: to read what lies at a path.
+        test_labels: what the labels of a path's test part are: "clean", "votes", or None for the rule of `own_data`.
         seed: of votes that are drawn.
 
     Raises:
@@ -74,30 +65,47 @@ def voted(
     if not is_path(place):
         refuse([
             "" if file is not None or votes is None else f"--votes {votes} goes with data at a path; {place} is a set",
-            "--test-labels clean goes with data at a path; those of the catalog are clean" if clean_test else "",
+            f"--test-labels {test_labels} goes with data at a path; those of the catalog are clean" if test_labels
+            else "",
         ])  # fmt: skip
     elif not facts and votes != DRAW:
-        reading = read_shown(place, votes=file, side=side, skip_corrupt=skip_corrupt, columns=columns)
-        return _own(reading, file, noise, only_labels=votes == LABELS, clean_test=clean_test)
-    dataset = read_shown(place, side=side, skip_corrupt=skip_corrupt, columns=columns).dataset
-    model, spec = noise(dataset.num_classes)
-    if file is None:
-        return _simulated(dataset, model, spec, seed)
-    return _stored(dataset, file, model, spec)
+        reading = read_shown(place, how, votes=file)
+        return _own(reading, file, noise, only_labels=votes == LABELS, test_labels=test_labels)
+    reading = read_shown(place, how)
+    model, spec = noise(reading.dataset.num_classes)
+    found = _simulated(reading.dataset, model, spec, seed) if file is None else _stored(
+        reading.dataset, file, model, spec
+    )  # fmt: skip
+    return replace(found, described={**found.described, **_of_path(place, reading)}, oddities=reading.oddities)
 
 
-def _own(reading: Reading, file: Path | None, noise: ChosenNoise, *, only_labels: bool, clean_test: bool) -> Voted:
+def _of_path(place: str, reading: Reading) -> dict[str, Any]:
+    """Tell what the outcome depends on of data at a path: its content, and what its columns are."""
+    if not is_path(place):
+        return {}
+    return {"labelled_data_sha256": content_sha256(reading.dataset), "features": _features(reading)}
+
+
+def _features(reading: Reading) -> list[str] | None:
+    """Name the columns of features, one a number, in their order; None where they have no names."""
+    names = [name for name, role in reading.roles.items() if role == "features"]
+    return names if reading.kind in ("table", "dataset") and (len(names),) == reading.dataset.example_shape else None
+
+
+def _own(
+    reading: Reading, file: Path | None, noise: ChosenNoise, *, only_labels: bool, test_labels: str | None
+) -> Voted:
     """Take what lies at a path, with its own votes."""
     if only_labels:
         reading = replace(reading, votes=None, test_votes=None)
     model, spec = noise(reading.dataset.num_classes)
-    content = content_sha256(reading.dataset)
-    dataset, mixed = own_data(reading, model, clean_test=clean_test)
+    dataset, mixed = own_data(reading, model, test_labels=test_labels)
     described = {
-        "data": dataset.name, "data_sha256": content, "noise": spec, "noise_sha256": noise_sha256(mixed.noise),
-        "votes_sha256": votes_sha256(mixed.votes), "test_labels": "clean" if clean_test else "votes",
+        "data": dataset.name, "labelled_data_sha256": content_sha256(reading.dataset), "features": _features(reading),
+        "noise": spec, "noise_sha256": noise_sha256(mixed.noise), "votes_sha256": votes_sha256(mixed.votes),
+        "test_labels": test_labels,
     }  # fmt: skip
-    return Voted(dataset, mixed, described, _origin(reading, file))
+    return Voted(dataset, mixed, described, _origin(reading, file), reading.oddities)
 
 
 def _origin(reading: Reading, file: Path | None) -> str:

@@ -22,7 +22,8 @@ class Mixture:
         votes: of these M examples.
         noise: the noise model that weighs the votes, or None where nothing is known of them.
         source: "copies", "same-set", "fresh", "white" or "foreign".
-        test_votes: on the test examples, where they are given; None where some are to be drawn from the truth.
+        test_votes: on the test examples, where they are given.
+        simulated: whether votes are drawn for the test examples, from their truth, where none are given.
     """
 
     images: ImageSource
@@ -30,6 +31,7 @@ class Mixture:
     noise: NoiseModel | None
     source: str
     test_votes: Votes | None = None
+    simulated: bool = True
 
     @property
     def is_foreign(self) -> bool:

@@ -10,19 +10,21 @@ import numpy as np
 from murk.data import Dataset, Examples, GivenVotes, Reading, as_source
 from murk.errors import InputError, refuse
 from murk.lab.mixed import Mixture
-from murk.noise import Dilution, NoiseModel, StoredVotes, Votes
+from murk.noise import Annotators, Dilution, NoiseModel, StoredVotes, Votes
 
 __all__ = ["own_data", "votes_sha256"]
 
 
-def own_data(reading: Reading, noise: NoiseModel | None, *, clean_test: bool = False) -> tuple[Dataset, Mixture]:
-    """Take the votes that came with data, or else its labels, as noisy votes; no label counts as the truth.
+def own_data(reading: Reading, noise: NoiseModel | None, *, test_labels: str | None = None) -> tuple[Dataset, Mixture]:
+    """Take the votes that came with data, or else its labels, as noisy votes; no label counts as the truth unasked.
 
     Args:
         reading: what was read.
         noise: how the votes go wrong, or None. That exactly one vote of a dilution is right is known only where it was
             drawn: here it is weighed as independent votes are.
-        clean_test: whether the labels of the test part are true, and measure; else they are votes like the others.
+        test_labels: what the labels of the test part are: "clean" (true, and they measure), or "votes", that go wrong
+            as the others do. None: votes where the training labels are votes too, else nothing is known of them.
+            Votes that came with the test part are used in any case.
 
     Returns:
         The data, labelled -1 wherever the truth is not known, and what is shown with which votes.
@@ -41,19 +43,23 @@ def own_data(reading: Reading, noise: NoiseModel | None, *, clean_test: bool = F
         ([-1, -1, -1], [[1, 0], [0, 1], [0, 1]])
     """
     train, test = reading.dataset.train, reading.dataset.test
-    votes = _votes(reading.votes, train)
+    votes, clean = _votes(reading.votes, train), test_labels == "clean"
     refuse([
+        "" if test_labels in (None, "clean", "votes") else
+        f"test_labels is clean, votes or None, but {test_labels!r} came",
         "" if votes is not None else
         "the data holds neither labels nor votes to train on; name a table of votes, or the columns that hold them",
-        "" if not clean_test or (len(test) and (test.labels >= 0).all()) else
+        "" if not clean or (len(test) and (test.labels >= 0).all()) else
         "clean test labels were asked for, but " + ("some test examples have none" if len(test) else
                                                    "the data has no test part"),
+        _annotators_fault(reading.votes, noise),
     ])  # fmt: skip
     assert votes is not None
-    test_votes = None if clean_test else _votes(reading.test_votes, test)
-    dataset = replace(reading.dataset, train=_unlabelled(train), test=test if clean_test else _unlabelled(test))
+    labels_vote = test_labels == "votes" or (test_labels is None and reading.votes is None)
+    test_votes = _votes(reading.test_votes, test) if reading.test_votes is not None or labels_vote else None
+    dataset = replace(reading.dataset, train=_unlabelled(train), test=test if clean else _unlabelled(test))
     weighing = noise.independent() if isinstance(noise, Dilution) else noise
-    return dataset, Mixture(as_source(dataset.train), votes, weighing, "copies", test_votes)
+    return dataset, Mixture(as_source(dataset.train), votes, weighing, "copies", test_votes, simulated=False)
 
 
 def votes_sha256(votes: Votes) -> str:
@@ -65,6 +71,19 @@ def votes_sha256(votes: Votes) -> str:
         for part in (batch.indices[batch.rows], batch.labels, batch.annotators, batch.weights):
             digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()
+
+
+def _annotators_fault(given: GivenVotes | None, noise: NoiseModel | None) -> str:
+    """Say that the noise knows other annotators than those who voted, or nothing."""
+    if not isinstance(noise, Annotators):
+        return ""
+    names = () if given is None else given.annotators
+    if len(names) == noise.num_annotators:
+        return ""
+    told = f"{len(names)} voted, in this order: {', '.join(names[:20])}" if names else "the votes do not say who voted"
+    return (
+        f"the noise has a matrix for each of {noise.num_annotators} annotators, but {told}; bring one matrix for each"
+    )
 
 
 def _votes(given: GivenVotes | None, examples: Examples) -> StoredVotes | None:

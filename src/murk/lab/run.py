@@ -221,7 +221,13 @@ def measure_run(
     last = fitted.at_last_epoch().predict_probs(dataset.test, device=device)
     test_noise, test_seed = None if mixed.is_foreign else weighed, _test_seed(settings.seed)
     estimates, remarks = _estimates(
-        dataset.test, predictions.probs, last, noise=test_noise, votes=mixed.test_votes, seed=test_seed
+        dataset.test,
+        predictions.probs,
+        last,
+        noise=test_noise,
+        votes=mixed.test_votes,
+        simulated=mixed.simulated,
+        seed=test_seed,
     )
     result = Result(
         command="train", settings={**described, **asdict(settings)}, estimates=estimates, remarks=remarks,
@@ -312,7 +318,14 @@ def _test_seed(seed: int) -> int:
 
 
 def _estimates(
-    test: Examples, probs: np.ndarray, last: np.ndarray, *, noise: NoiseModel | None, votes: Votes | None, seed: int
+    test: Examples,
+    probs: np.ndarray,
+    last: np.ndarray,
+    *,
+    noise: NoiseModel | None,
+    votes: Votes | None,
+    simulated: bool,
+    seed: int,
 ) -> tuple[dict[str, Estimate | None], dict[str, str]]:
     """Estimate the accuracy from clean labels and from noisy votes; where one cannot be told, say why."""
     names = ["accuracy", "accuracy_last", *(["top5"] if test.num_classes > TOP_OF else []), "accuracy_from_votes"]
@@ -324,7 +337,7 @@ def _estimates(
         estimates |= {"accuracy": accuracy(test.labels, probs), "accuracy_last": accuracy(test.labels, last)}
         if "top5" in estimates:
             estimates["top5"] = top_k_accuracy(test.labels, probs, k=5)
-        votes = noise.draw(test.labels, seed=seed) if votes is None and noise is not None else votes
+        votes = noise.draw(test.labels, seed=seed) if votes is None and noise is not None and simulated else votes
     else:
         remarks = dict.fromkeys(estimates, "the test examples' true classes are not all known")
     if noise is None:
