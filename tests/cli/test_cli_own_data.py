@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +89,7 @@ def test_predictions_carry_ids_classes_and_probabilities_of_unlabelled_images_to
     table = pyarrow.parquet.read_table(tmp_path / "p.parquet")
     assert sorted(table["id"].to_pylist()) == sorted(path.name for path in flat.iterdir())
     assert table["class"].to_pylist() == ["cow"] * 10 and table["label"].to_pylist() == [None] * 10
-    probs = np.stack([table[f"probability_{k}"].to_numpy() for k in range(3)], axis=1)
+    probs = np.stack([table[f"probability_{name}"].to_numpy() for name in NAMES], axis=1)
     assert np.allclose(probs.sum(1), 1, atol=1e-5)
     test = murk.data.read(pets / "pets", side=16).dataset.test
     order = {str(name).rsplit("/", 1)[-1]: row for row, name in enumerate(test.ids)}
@@ -185,6 +187,31 @@ def test_a_list_of_classes_refuses_a_mistyped_vote(pets, tmp_path):
     assert "dgo" in run(*show, "--classes", "cat,cow,dog", exit_code=2).stderr
 
 
+def test_labels_that_the_fit_does_not_know_stand_as_they_are_and_count_as_wrong(pets, trained, tmp_path):
+    out, _ = trained
+    for name, source in (("=ant", "cow"), ("dog", "dog")):
+        (tmp_path / "some" / name).mkdir(parents=True)
+        for number, path in enumerate((pets / "pets" / "test" / source).iterdir()):
+            (tmp_path / "some" / name / f"{number}.png").write_bytes(path.read_bytes())
+    told = json.loads(run("predict", out, tmp_path / "some", "-o", tmp_path / "p.parquet", "--json").stdout)
+    labels = pyarrow.parquet.read_table(tmp_path / "p.parquet")["label"].to_pylist()
+    assert told["agreement_with_labels"] == 0.5 and labels == ["=ant"] * 10 + ["dog"] * 10
+    run("predict", out, tmp_path / "some", "-o", tmp_path / "p.csv")
+    assert ",'=ant,cow," in (tmp_path / "p.csv").read_text(encoding="utf-8"), "no spreadsheet runs it"
+
+
+def test_the_three_commands_of_the_page_run_as_they_stand(pets, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "own-data.md").read_text(encoding="utf-8")
+    commands = page.split("```sh\n")[1].split("```")[0].splitlines()
+    shutil.copytree(pets / "pets", tmp_path / "photos")
+    shutil.copytree(pets / "pets" / "test" / "cow", tmp_path / "new-photos")
+    shutil.copy(pets / "votes.csv", tmp_path / "votes.csv")
+    assert len(commands) == 3
+    for command in commands:
+        run(*shlex.split(command)[1:], *(["--epochs", 1] if " train " in command else []))
+    assert pyarrow.parquet.read_table("predictions.parquet").num_rows == 10
+
+
 def test_without_other_votes_the_labels_are_the_votes_and_no_truth(pets, tmp_path):
     told = json.loads(run("train", pets / "pets", "--side", 16, "--noise", "symmetric:0.2", "--model",
                          "perceptron", "--epochs", 20, "--json", "-o", tmp_path / "run").stdout)  # fmt: skip
@@ -243,12 +270,22 @@ def test_a_backbone_of_ones_own_is_imported_only_where_that_is_allowed(pets, tmp
     (["train", "digits", "--alpha", "2", "--frozen"], "--frozen goes with a backbone"),
     (["train", "digits", "--alpha", "2", "--side", "16"], "--side goes with data of yours"),
     (["train", "no/such/folder", "--noise", "symmetric:.2"], "got nothing there"),
+    (["data", "show", "nofolder"], "nor is there a file or folder nofolder here"),
+    (["train", "two.csv", "--votes", "lables", "--noise", "symmetric:.2"], "at a path labels or draw"),
+    (["train", "two.csv"], "say how labels go wrong: --alpha 20, or --noise SPEC; or take the votes as they are"),
+    (["train", "one.csv", "--noise", "symmetric:.2"], "one class, cat; bring labels"),
+    (["train", "none.csv", "--noise", "symmetric:.2"], "no label or vote; bring labels"),
+    (["predict", "nothere", "two.csv"], "there is no folder nothere"),
     (["data", "show", "digits", "--votes", "v.csv"], "is a set of the catalog"),
     (["data", "show", "digits", "--column", "label=x"], "--column goes with data of yours"),
     (["data", "show", "t.csv", "--column", "lable=x"], "ROLE=NAME with a role of id, path, label"),
 ])  # fmt: skip
 def test_what_does_not_go_together_is_told(tmp_path, arguments, told):
-    extra = [] if arguments[0] == "data" else ["-o", tmp_path / "run"]
+    for name, labels in (("two", "cat dog cat dog"), ("one", "cat cat cat cat")):
+        rows = [f"{number},{number},{label}" for number, label in enumerate(labels.split())]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["a,b,label", *rows, ""]), encoding="utf-8")
+    (tmp_path / "none.csv").write_text("a,b\n1,2\n3,4\n", encoding="utf-8")
+    extra = {"data": [], "train": ["-o", tmp_path / "run"], "predict": ["-o", tmp_path / "p.csv"]}[arguments[0]]
     outcome = run(*arguments, *extra, exit_code=None)
     assert outcome.exit_code in (1, 2) and told in outcome.stderr
     assert not (tmp_path / "run").exists()

@@ -61,7 +61,7 @@ def read_shown(place: str, how: HowRead, *, votes: Path | None = None, tell: boo
     """
     if not is_path(place):
         refuse(f"{option} goes with data of yours, but {place} is a set of the catalog" for option in how.options)
-        return Reading(load_shown(place), kind="catalog")
+        return Reading(_of_catalog(place), kind="catalog")
     cache = cache_folder()
     kept = f"images decoded so far are kept in {cache}; run the same command to go on"
     with kept_on_interrupt(cache, kept), progress_bar(f"reading {Path(place).name}") as advance:
@@ -104,6 +104,14 @@ def _columns(given: Sequence[str]) -> Columns | None:
     if not found:
         return None
     return Columns(**{role: names[0] if roles[role] is None else tuple(names) for role, names in found.items()})  # type: ignore[arg-type]
+
+
+def _of_catalog(name: str) -> Dataset:
+    """Load a set; a name that none has may have been meant as a path."""
+    try:
+        return load_shown(name)
+    except InputError as error:
+        raise InputError(f"{error}; nor is there a file or folder {name} here") from error
 
 
 def load_shown(name: str) -> Dataset:

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from murk.cli.network import AllowImport, made_on
+from murk.cli.network import AllowImport, imported, made_on
 from murk.cli.options import AsJson, ColumnNames, DataPlace, Device, SkipCorrupt
 from murk.cli.output import print_facts, print_json, shown_share
 from murk.cli.place import HowRead, is_path, read_shown, refuse_overwriting
+from murk.cli.predicted import ENDINGS, PredictedTable, write_predictions
 from murk.data import Examples
 from murk.data.table_file import TABLE_ENDINGS
-from murk.errors import InputError
-from murk.lab.predictions import ENDINGS, PredictedTable, write_predictions
+from murk.errors import DataError, InputError
 from murk.lab.result import FACTS, FIT, read_result
 from murk.learn import Fit
 
@@ -47,7 +47,7 @@ def predict(
     dataset = reading.dataset
     parts = {name: part for name, part in (("train", dataset.train), ("test", dataset.test)) if len(part)}
     table = PredictedTable.joined([_predicted(trained, name, part, device) for name, part in parts.items()])
-    write_predictions(out, table, class_names=trained.class_names)
+    write_predictions(out, table)
     agreement = table.agreement
     document: dict[str, Any] = {
         "out": str(out), "examples": len(table.ids), "classes": list(trained.class_names),
@@ -72,9 +72,11 @@ def _loaded(folder: Path, model: str | None, *, allow_import: bool) -> Fit:
     """Load a fit, or that of a result folder; a user's backbone is imported only if it is named and allowed."""
     if (folder / FACTS).is_file():
         settings = read_result(folder).settings
-        if ":" in settings["model"] and model is None:
+        if imported(settings["model"]) and model is None:
             raise InputError(f"this fit stands on {settings['model']}; give --model {settings['model']} --allow-import")
     inner = folder / FIT if (folder / FIT).is_dir() else folder
+    if not inner.is_dir():
+        raise DataError(f"there is no folder {folder}; name one that `murk train` or Fit.save wrote")
     if model is None:
         return Fit.load(inner)
     shape, names = Fit.shape_and_names(inner)
@@ -91,13 +93,12 @@ def _features(folder: Path, place: str, given: Sequence[str]) -> list[str]:
 
 
 def _predicted(fit: Fit, part: str, examples: Examples, device: str) -> PredictedTable:
-    """Predict one part of the data; its labels are compared by their names."""
+    """Predict one part of the data."""
     if examples.example_shape != fit.example_shape:
         raise InputError(f"this fit takes examples of the shape {fit.example_shape}, but {examples.example_shape} came")
     ids = np.arange(len(examples)) if examples.ids is None else np.asarray(examples.ids)
-    known = {name: number for number, name in enumerate(fit.class_names)}
-    numbers = np.array([*(known.get(name, -1) for name in examples.class_names), -1], dtype=np.int64)
-    labels = np.where(examples.labels >= 0, numbers[examples.labels], -1)
+    names = np.array([*examples.class_names, None], dtype=object)
     return PredictedTable(
-        ids.astype(str), np.full(len(examples), part), labels, fit.predict_probs(examples, device=device)
-    )
+        ids.astype(str), np.full(len(examples), part), names[examples.labels],
+        fit.predict_probs(examples, device=device), fit.class_names,
+    )  # fmt: skip

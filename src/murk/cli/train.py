@@ -36,7 +36,7 @@ from murk.cli.options import (
 from murk.cli.output import print_facts, print_json, shown_estimate, shown_share
 from murk.cli.place import HowRead, refuse_overwriting
 from murk.cli.progress import progress_bar
-from murk.cli.voted import Voted, voted
+from murk.cli.voted import NO_NOISE, Voted, voted
 from murk.errors import InputError
 from murk.lab import Result, RunSettings, read_result, run_training, write_result
 from murk.lab.result import FACTS, FIT, PREDICTIONS
@@ -47,6 +47,7 @@ from murk.models import Classifier
 __all__ = ["train"]
 
 CHECKPOINT = "checkpoint.safetensors"
+NEED_NOISE = ("evidence", "composite")
 VOTES_HELP = (
     "A table of votes: of `murk dilute`, or yours on a PATH's examples. At a PATH also labels (its labels are the "
     "votes; so by themselves where it holds no others) or draw (they are true: draw votes by the noise)."
@@ -91,7 +92,8 @@ def train(
     held_out: Annotated[float, typer.Option("--held-out", help="Share whose votes choose the epoch, 0 to .5.")] = 0.1,
     augment: Annotated[str, typer.Option("--augment", help="auto, none, affine, crop-flip.")] = "auto",
     consistency: Annotated[
-        float | None, typer.Option("--consistency", min=0, help="Weight of the disagreement of two views; 1 is much.")
+        float | None,
+        typer.Option("--consistency", min=0, help="Weight of the disagreement of two views of an image; 1, if any."),
     ] = None,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32, bfloat16.")] = "auto",
     seed: Seed = 0,
@@ -106,15 +108,18 @@ def train(
     Checkpoints go into the result folder: stopped at any moment, the same command goes on.
     """
     refuse_overwriting(out, place)
+    _refuse_foreign(out)
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
     data = voted(
         place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
         test_labels=None if test_labels is None else test_labels.value, seed=seed,
     )  # fmt: skip
+    if data.mixed.noise is None and loss in NEED_NOISE:
+        raise InputError(f"{NO_NOISE}; or take the votes as they are, by --loss pairs or soft-labels")
     settings = RunSettings(
-        model=model_for(model, data.dataset), loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size,
-        learning_rate=learning_rate, held_out=held_out, augment=augment, consistency=consistency, precision=precision,
-        seed=seed,
+        model=model_for(model, data.dataset), loss=loss, weigh_as=weigh_as if data.mixed.simulated else "given",
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, held_out=held_out, augment=augment,
+        consistency=consistency, precision=precision, seed=seed,
     )  # fmt: skip
     network = imported_network(settings.model, data.dataset, frozen=frozen, allow_import=allow_import, seed=seed)
     if network is not None:
@@ -133,7 +138,6 @@ def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, o
         _refuse_other(read_result(out), {**data.described, **asdict(settings)}, out)
         print(f"murk: {out} holds this very training already; remove it to train again", file=sys.stderr)
         return read_result(out)
-    _refuse_foreign(out)
     kept = f"{checkpoint} is kept; run the same command to go on"
     with kept_on_interrupt(checkpoint, kept), progress_bar(f"training {settings.model}") as advance:
         run = run_training(

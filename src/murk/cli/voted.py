@@ -11,14 +11,14 @@ from murk.cli.dilute import noisy_images
 from murk.cli.noise import ChosenNoise
 from murk.cli.place import HowRead, is_path, read_shown
 from murk.data import Dataset, Reading, as_source, content_sha256
-from murk.errors import InputError, refuse
+from murk.errors import DataError, InputError, refuse
 from murk.lab import Mixture, mixture, read_votes
 from murk.lab.own_data import own_data, votes_sha256
 from murk.lab.run import noise_sha256
 from murk.lab.vote_table import facts_of_votes
 from murk.noise import NoiseModel, noise_from_state
 
-__all__ = ["DRAW", "LABELS", "Voted", "voted"]
+__all__ = ["DRAW", "LABELS", "NO_NOISE", "Voted", "count_of_classes", "voted"]
 
 LABELS, DRAW = "labels", "draw"
 NO_NOISE = "say how labels go wrong: --alpha 20, or --noise SPEC"
@@ -61,6 +61,8 @@ def voted(
         InputError: what does not go together, or no noise where some must be drawn.
     """
     file = None if votes in (None, LABELS, DRAW) else Path(str(votes))
+    if file is not None and not file.is_file():
+        raise DataError(f"there is no file {file}; --votes names a table, or at a path {LABELS} or {DRAW}")
     facts = {} if file is None else facts_of_votes(file)
     if not is_path(place):
         refuse([
@@ -72,11 +74,24 @@ def voted(
         reading = read_shown(place, how, votes=file)
         return _own(reading, file, noise, only_labels=votes == LABELS, test_labels=test_labels)
     reading = read_shown(place, how)
-    model, spec = noise(reading.dataset.num_classes)
+    model, spec = noise(count_of_classes(reading))
     found = _simulated(reading.dataset, model, spec, seed) if file is None else _stored(
         reading.dataset, file, model, spec
     )  # fmt: skip
     return replace(found, described={**found.described, **_of_path(place, reading)}, oddities=reading.oddities)
+
+
+def count_of_classes(reading: Reading) -> int:
+    """Count the classes.
+
+    Raises:
+        InputError: fewer than two, so that there is nothing to tell apart.
+    """
+    names = reading.dataset.class_names
+    if len(names) < 2:
+        found = f"one class, {names[0]}" if names else "no label or vote"
+        raise InputError(f"the data holds {found}; bring labels, or votes (--votes FILE), of at least two classes")
+    return len(names)
 
 
 def _of_path(place: str, reading: Reading) -> dict[str, Any]:
@@ -98,7 +113,7 @@ def _own(
     """Take what lies at a path, with its own votes."""
     if only_labels:
         reading = replace(reading, votes=None, test_votes=None)
-    model, spec = noise(reading.dataset.num_classes)
+    model, spec = noise(count_of_classes(reading))
     dataset, mixed = own_data(reading, model, test_labels=test_labels)
     described = {
         "data": dataset.name, "labelled_data_sha256": content_sha256(reading.dataset), "features": _features(reading),

@@ -157,8 +157,8 @@ def _reading(noise: NoiseModel) -> Any:
             return lambda hits, totals: channel_loglik(hits, totals, right=right, num_classes=num_classes)
     raise InputError(
         "accuracy from votes needs uniform noise for now: Dilution with the uniform pattern, or a Channel with one "
-        f"value on the diagonal of T and one off it (Channel.symmetric), but {noise} came; with other noise, label "
-        "some examples cleanly and use `accuracy`"
+        f"value on the diagonal of T and one off it (Channel.symmetric), but another {type(noise).__name__} came; with "
+        "other noise, label some examples cleanly and use `accuracy`"
     )
 
 
