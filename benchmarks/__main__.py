@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NAMES = ("draws", "accuracy_from_votes", "decoding", "own_data", "sklearn_digits", "store_crash", "replicas", "training_speed",
-         "mnist", "time_to_accuracy")  # fmt: skip
+NAMES = ("draws", "accuracy_from_votes", "decoding", "own_data", "sklearn_digits", "store_crash", "replicas",
+         "training_speed", "mnist", "time_to_accuracy")  # fmt: skip
 
 
 def main() -> None:
