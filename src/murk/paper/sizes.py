@@ -65,7 +65,7 @@ FULL = Size(
     (3, 3), (0, 10, 20, 50, 100), (0, 2, 5, 10), (1000, 2000, 5000, 10_000, 20_000, 60_000),
     (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0),
     "Size full: networks of full width. On digits, as many images are shown as an epoch of the paper's pairs has at "
-    "alpha = 100; on photographs two million, after which votes are learned by heart.",
+    "alpha = 100; on photographs two million.",
 )  # fmt: skip
 
 SIZES = {size.name: size for size in (SMOKE, SMALL, FULL)}
