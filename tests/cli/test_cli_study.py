@@ -321,15 +321,19 @@ def test_stopped_half_way_a_study_is_resumed_from_the_store_alone(tmp_path, murk
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # the tests may run deaf to it
     )  # fmt: skip
-    deadline = time.monotonic() + PATIENCE
-    while not (tmp_path / "murk.sqlite").exists() or not murk_json("study status")["studies"] or not (
-        murk_json("study status")["studies"][0]["counts"]["running"]
-    ):  # fmt: skip
-        assert time.monotonic() < deadline and run.poll() is None, run.communicate()
-        time.sleep(0.05)
-    (tmp_path / "study.toml").unlink()
-    run.send_signal(how)
-    _, said = run.communicate(timeout=PATIENCE)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not (tmp_path / "murk.sqlite").exists() or not murk_json("study status")["studies"] or not (
+            murk_json("study status")["studies"][0]["counts"]["running"]
+        ):  # fmt: skip
+            assert time.monotonic() < deadline and run.poll() is None, "no run was started, or seen"
+            time.sleep(0.05)
+        (tmp_path / "study.toml").unlink()
+        run.send_signal(how)
+        _, said = run.communicate(timeout=PATIENCE)
+    finally:
+        run.kill()
+        run.communicate()
     if how == signal.SIGINT:
         assert run.returncode == 130
         assert said == "murk: interrupted: what is done is kept; to go on: murk study resume noise\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -48,6 +49,22 @@ def test_what_is_done_is_flushed_to_the_disk_and_readers_need_not_wait(path):
     with Store(path) as store:
         told = [store.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
         assert told == ["wal", 2] and store.connection.execute("PRAGMA busy_timeout").fetchone()[0] > 0
+
+
+def test_a_reader_waits_for_whoever_is_still_making_the_file(path):
+    plain(path, "PRAGMA journal_mode = WAL").close()
+    birth = threading.Timer(0.2, lambda: Store(path).close())
+    birth.start()
+    with Store(path, read_only=True) as store:
+        assert store.studies() == []
+    birth.join()
+
+
+def test_a_file_begun_and_left_is_told_as_such(path, monkeypatch):
+    path.touch()
+    monkeypatch.setattr("murk.lab.database.BIRTH", 0.1)
+    with pytest.raises(DataError, match="holds nothing yet; run a study into it"):
+        Store(path, read_only=True)
 
 
 def test_a_closed_store_is_one_file(whole):

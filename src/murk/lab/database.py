@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from murk.lab.migrations import MIGRATIONS, layout_of, migrate
 __all__ = ["Database"]
 
 PATIENCE = 60.0  # seconds that one process waits for another's transaction
+BIRTH = 5.0  # seconds that a reader waits for whoever has just begun the file
 REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full. What is done is kept; free space, then go on",
     sqlite3.SQLITE_NOTADB: "it is no SQLite database; check the path",
@@ -43,7 +45,7 @@ class Database:
         connection: to the file, in autocommit mode.
 
     Raises:
-        DataError: no such file (`read_only`), no store of murk's, one of a newer murk, or a damaged one.
+        DataError: no such file, or an empty one (`read_only`); no store of murk's, one of a newer murk, or damaged.
 
     Example:
         >>> import tempfile
@@ -150,7 +152,7 @@ class Database:
 
     def _settle_layout(self) -> None:
         """Refuse what is not a store, and bring an older layout up to date."""
-        layout, newest = layout_of(self.connection), len(MIGRATIONS)
+        layout, newest = self._layout_after_birth(), len(MIGRATIONS)
         if layout is None:
             raise DataError(f"{self.path} is a database, but no store of murk's; choose another path")
         if layout > newest:
@@ -163,8 +165,21 @@ class Database:
             self.connection.execute("PRAGMA fullfsync = ON")  # without it macOS leaves data in the disk's own cache
             self.connection.execute("PRAGMA foreign_keys = ON")
             migrate(self.connection)
+        elif layout == 0:
+            raise DataError(f"{self.path} was begun and holds nothing yet; run a study into it")
         elif layout < newest:
             raise DataError(f"{self.path} has layout {layout}, and reading takes {newest}; open it for writing once")
+
+    def _layout_after_birth(self) -> int | None:
+        """Tell the layout; a reader that comes while another process is still making the file waits for it."""
+        layout, deadline = layout_of(self.connection), time.monotonic() + BIRTH
+        log = self.path.with_name(self.path.name + "-wal")
+        while self.read_only and layout is not None and layout < len(MIGRATIONS) and time.monotonic() < deadline:
+            if layout > 0 and not log.exists():  # an older file at rest
+                break
+            time.sleep(0.02)
+            layout = layout_of(self.connection)
+        return layout
 
 
 def _kind(error: sqlite3.Error) -> int:
