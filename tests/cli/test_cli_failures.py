@@ -25,7 +25,7 @@ def test_version_is_the_package_version(murk):
         ("dilute digits --alpha 2 --noise symmetric:0.2 -o v.csv", "give one of them"),
         ("dilute digits --alpha 2 --delta 0.5 -o v.csv", "--delta goes with --pattern structured"),
         ("dilute digits --alpha 2 --pattern structured --delta 1 -o v.csv", "alpha >= K delta"),
-        ("dilute digits --noise symmetric:0.2 --source white -o v.csv", "go with a dilution"),
+        ("dilute digits --noise symmetric:0.2 --source white -o v.csv", "goes with a dilution"),
         ("train digits -o out", "say how labels go wrong"),
         ("train digits --alpha 1 --model conv33 -o out", "did you mean 'conv3'?"),
         ("train digits --alpha 1 --loss evidense -o out", "did you mean 'evidence'?"),

@@ -270,7 +270,7 @@ def test_a_backbone_of_ones_own_is_imported_only_where_that_is_allowed(pets, tmp
     (["train", "digits", "--alpha", "2", "--frozen"], "--frozen goes with a backbone"),
     (["train", "digits", "--alpha", "2", "--side", "16"], "--side goes with data of yours"),
     (["train", "no/such/folder", "--noise", "symmetric:.2"], "got nothing there"),
-    (["data", "show", "nofolder"], "nor is there a file or folder nofolder here"),
+    (["data", "show", "nofolder"], "or a path, got nofolder, neither of them"),
     (["train", "two.csv", "--votes", "lables", "--noise", "symmetric:.2"], "at a path labels or draw"),
     (["train", "two.csv"], "say how labels go wrong: --alpha 20, or --noise SPEC; or take the votes as they are"),
     (["train", "one.csv", "--noise", "symmetric:.2"], "one class, cat; bring labels"),

@@ -24,7 +24,7 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json, print_rows, shown_share
-from murk.cli.place import HowRead, is_path, load_shown, read_shown
+from murk.cli.place import HowRead, count_of_classes, is_path, load_shown, read_shown, refuse_out, refuse_unlabelled
 from murk.data import ENTRIES, CatalogEntry, Examples, GivenVotes
 from murk.errors import DataError, InputError
 from murk.measure import effective_clean_labels
@@ -83,6 +83,8 @@ def show(
     """Tell what a set or data of yours holds, and what looks odd; with --noise, what votes on it would look like."""
     if votes is not None and not is_path(place):
         raise InputError(f"--votes goes with data at a path, but {place} is a set of the catalog")
+    if sheet is not None:
+        refuse_out(sheet, place, votes, option="--sheet")
     how = HowRead(side, skip_corrupt, column, classes, none_of_these)
     reading = read_shown(place, how, votes=votes, tell=False)
     dataset = reading.dataset
@@ -94,7 +96,9 @@ def show(
         "given_test_votes": _given(reading.test_votes, dataset.num_classes),
         "roles": dict(reading.roles), "oddities": list(reading.oddities),
     }  # fmt: skip
-    model, spec = chosen_noise(dataset.num_classes, noise=noise)
+    model, spec = (None, None) if noise is None else chosen_noise(count_of_classes(reading), noise=noise)
+    if model is not None:
+        refuse_unlabelled(dataset)
     drawn = None if model is None else model.draw(dataset.train.labels, seed=seed)
     if model is not None and drawn is not None:
         document["votes"] = {"noise": spec, "seed": seed, **_described(drawn, model, dataset.train)}

@@ -26,16 +26,23 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json
-from murk.cli.place import HowRead, load_shown, read_shown, refuse_overwriting
+from murk.cli.place import HowRead, count_of_classes, is_path, load_shown, read_shown, refuse_out, refuse_unlabelled
 from murk.cli.progress import progress_bar
-from murk.data import ENTRIES, Examples, content_sha256
-from murk.errors import InputError
+from murk.data import ENTRIES, Dataset, Examples, content_sha256
+from murk.data.missing import did_you_mean_path
+from murk.data.told_names import told_name
+from murk.errors import InputError, refuse
 from murk.lab import mixture, write_votes
-from murk.lab.vote_table import plain_noise
+from murk.lab.vote_table import ENDINGS, plain_noise
+from murk.noise import Dilution
+from murk.noise.dilute import SOURCES
 
 __all__ = ["dilute", "noisy_images"]
 
-SOURCE_HELP = "Where noisy images come from: copies (of the image itself), same-set, white, or another set's NAME."
+SOURCE_HELP = (
+    "Where noisy images come from: copies (of the image itself), same-set, white, or other images: a NAME of the "
+    "catalog or a PATH."
+)
 
 
 def dilute(
@@ -46,7 +53,9 @@ def dilute(
     pattern: PatternName = DilutionPattern.uniform,
     delta: Delta = None,
     ranking: Ranking = None,
-    source: Annotated[str, typer.Option("--source", help=SOURCE_HELP)] = "copies",
+    source: Annotated[
+        str, typer.Option("--source", metavar="copies|same-set|white|NAME|PATH", help=SOURCE_HELP)
+    ] = "copies",
     seed: Seed = 0,
     side: Side = None,
     skip_corrupt: SkipCorrupt = False,
@@ -56,18 +65,23 @@ def dilute(
     as_json: AsJson = False,
 ) -> None:
     """Write simulated votes on a training part, whose labels count as true: one row a vote, in bounded memory."""
-    refuse_overwriting(out, place)
+    refuse_out(out, place, source, endings=ENDINGS)
+    refuse(["" if noise or alpha is not None else "say how labels go wrong: --alpha 20, or --noise SPEC"])
     reading = read_shown(place, HowRead(side, skip_corrupt, column, classes, none_of_these))
     dataset = reading.dataset
     model, spec = chosen_noise(
-        dataset.num_classes, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking
+        count_of_classes(reading), noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking
     )
-    if model is None:
-        raise InputError("say how labels go wrong: --alpha 20, or --noise SPEC")
-    mixed = mixture(dataset.train, model, source=noisy_images(source), seed=seed)
+    assert model is not None  # as some noise is named
+    refuse_unlabelled(dataset)
+    if source != "copies" and not isinstance(model, Dilution):
+        raise InputError(f"--source {source} goes with a dilution, so many noisy images a clean one: --alpha 20, but "
+                         f"--noise {spec} came; give that, or leave --source out")  # fmt: skip
+    images, sha256 = noisy_images(source, dataset, skip_corrupt=skip_corrupt)
+    mixed = mixture(dataset.train, model, source=images, seed=seed)
     facts: dict[str, Any] = {
         "murk": murk.__version__, "data": {"name": dataset.name, "sha256": content_sha256(dataset)}, "noise": spec,
-        "drawn_by": plain_noise(model), "source": source, "seed": seed,
+        "drawn_by": plain_noise(model), "source": source, "source_sha256": sha256, "seed": seed,
     }  # fmt: skip
     with progress_bar(f"writing {out.name}") as advance:
         rows = write_votes(out, mixed.votes, facts=facts, shown=None if source == "copies" else mixed.shown,
@@ -80,6 +94,23 @@ def dilute(
         print_facts(f"Votes on {dataset.name}", document)
 
 
-def noisy_images(source: str) -> str | Examples:
-    """Give the source by its word, or the training part of the set of that name."""
-    return load_shown(source).train if source in [entry.name for entry in ENTRIES] else source
+def noisy_images(source: str, dataset: Dataset, *, skip_corrupt: bool) -> tuple[str | Examples, str | None]:
+    """Give the source by its word, or the training part of a set, of images at a path those of the data's size.
+
+    Returns:
+        The source, and of what lies at a path its digest.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    if is_path(source) and source not in SOURCES:
+        side = dataset.example_shape[0] if dataset.train.is_images else None
+        found = read_shown(source, HowRead(side, skip_corrupt)).dataset
+        return found.train, content_sha256(found)
+    sets = [entry.name for entry in ENTRIES]
+    if source in sets:
+        return load_shown(source).train, None
+    hint = did_you_mean_path(source, known=(*SOURCES, *sets)) or "; check how it is written"
+    refuse(["" if source in SOURCES else f"--source is {', '.join(SOURCES)}, a set of the catalog ({', '.join(sets)}) "
+            f"or a path, but {told_name(source)} came{hint}"])  # fmt: skip
+    return source, None

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from murk.cli.spelling import in_options
 from murk.errors import InputError, MurkError
 
 __all__ = ["Commands", "kept_on_interrupt", "told_failures"]
@@ -67,5 +68,5 @@ def _wants_traceback() -> bool:
 def _leave(text: str, code: int) -> None:
     if _wants_traceback():
         traceback.print_exc()
-    print("murk:", " ".join(text.split()), file=sys.stderr)
+    print("murk:", " ".join(in_options(text).split()), file=sys.stderr)
     raise typer.Exit(code)

@@ -9,9 +9,9 @@ import typer
 
 from murk.data import Dataset
 from murk.errors import InputError, refuse
-from murk.models import Classifier, backbone
+from murk.models import Classifier, backbone, options
 
-__all__ = ["MODEL_HELP", "AllowImport", "imported", "imported_network", "made_on", "model_for"]
+__all__ = ["MODEL_HELP", "AllowImport", "imported", "imported_network", "made_on", "model_for", "refuse_model"]
 
 MODEL_HELP = (
     "perceptron, mlp1, conv3, conv4, resnet18, ..., or a backbone of yours as package.module:callable; auto: conv3 for "
@@ -32,18 +32,29 @@ def imported(model: str) -> bool:
     return ":" in model
 
 
-def imported_network(model: str, dataset: Dataset, *, frozen: bool, allow_import: bool, seed: int) -> Classifier | None:
-    """Put a head on the backbone that an import path names; None for a model that murk knows by name.
+def refuse_model(model: str, *, frozen: bool, allow_import: bool) -> None:
+    """Refuse, before anything is read, a model that will not do.
 
     Raises:
-        InputError: the import is not allowed or fails, or --frozen without one.
+        InputError: an unknown name, an import that is not allowed, or --frozen without one.
+    """
+    if imported(model):
+        _refuse_import(model, allow_import)
+        return
+    refuse(["--frozen goes with a backbone of yours: --model package.module:callable" if frozen else ""])
+    if model != "auto":
+        options(model)  # refuses a name that it does not know
+
+
+def imported_network(model: str, dataset: Dataset, *, frozen: bool, seed: int) -> Classifier | None:
+    """Put a head on the backbone that an allowed import path names; None for a model that murk knows by name.
+
+    Raises:
+        InputError: the import fails.
     """
     if not imported(model):
-        refuse(["--frozen goes with a backbone of yours: --model package.module:callable" if frozen else ""])
         return None
-    return made_on(
-        model, dataset.example_shape, dataset.num_classes, frozen=frozen, allow_import=allow_import, seed=seed
-    )
+    return made_on(model, dataset.example_shape, dataset.num_classes, frozen=frozen, allow_import=True, seed=seed)
 
 
 def made_on(
@@ -54,8 +65,12 @@ def made_on(
     Raises:
         InputError: the import is not allowed, or fails.
     """
-    if not allow_import:
-        raise InputError(f"--model {model} runs the code of that package; say --allow-import if you trust it")
+    _refuse_import(model, allow_import)
     return backbone(
         model, frozen=frozen, num_classes=num_classes, example_shape=example_shape, seed=seed, allow_import=True
     )
+
+
+def _refuse_import(model: str, allow_import: bool) -> None:
+    if not allow_import:
+        raise InputError(f"--model {model} runs the code of that package; say --allow-import if you trust it")

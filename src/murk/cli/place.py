@@ -5,19 +5,32 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import murk.data
 from murk.cli.failure import kept_on_interrupt
 from murk.cli.progress import progress_bar
+from murk.cli.spelling import in_options
 from murk.data import ENTRIES, Columns, Dataset, Reading
 from murk.data.cache import cache_folder
+from murk.data.missing import did_you_mean, did_you_mean_path
+from murk.data.told_names import counted, told_name
 from murk.errors import InputError, refuse
 
-__all__ = ["HowRead", "is_path", "load_shown", "read_shown", "refuse_overwriting"]
+__all__ = [
+    "CATALOG",
+    "HowRead",
+    "count_of_classes",
+    "is_path",
+    "load_shown",
+    "read_shown",
+    "refuse_out",
+    "refuse_unlabelled",
+]
 
-SIDE = 64
+SIDE, CATALOG = 64, "catalog"
+FOLDERS = "imagenet", "folder:NAME@SIDE"
 MEGABYTE = 1_000_000
 
 
@@ -61,7 +74,7 @@ def read_shown(place: str, how: HowRead, *, votes: Path | None = None, tell: boo
     """
     if not is_path(place):
         refuse(f"{option} goes with data of yours, but {place} is a set of the catalog" for option in how.options)
-        return Reading(_of_catalog(place), kind="catalog")
+        return Reading(_of_catalog(place), kind=CATALOG)
     cache = cache_folder()
     kept = f"images decoded so far are kept in {cache}; run the same command to go on"
     with kept_on_interrupt(cache, kept), progress_bar(f"reading {Path(place).name}") as advance:
@@ -70,48 +83,96 @@ def read_shown(place: str, how: HowRead, *, votes: Path | None = None, tell: boo
             class_names=None if how.classes is None else [name.strip() for name in how.classes.split(",")],
             none_of_these=how.none_of_these, on_progress=_teller(advance, "pixels"),
         )  # fmt: skip
+    reading = replace(reading, oddities=tuple(map(in_options, reading.oddities)))
     for oddity in reading.oddities if tell else ():
         print(f"murk: {Path(place).name}: {oddity}", file=sys.stderr)
     return reading
 
 
-def refuse_overwriting(out: Path, *inputs: str | Path | None) -> None:
-    """Refuse to write where a command reads from.
+def count_of_classes(reading: Reading) -> int:
+    """Count the classes.
 
     Raises:
-        InputError: `out` is one of the inputs, or lies in a folder that is one.
+        InputError: fewer than two, so that there is nothing to tell apart.
     """
+    names = reading.dataset.class_names
+    if len(names) < 2:
+        found = f"one class, {told_name(names[0])}" if names else "no label or vote"
+        raise InputError(f"the data holds {found}; bring labels or votes of at least two classes")
+    return len(names)
+
+
+def refuse_unlabelled(dataset: Dataset) -> None:
+    """Refuse to draw votes for examples whose class is not known.
+
+    Raises:
+        InputError: there are such among those to train on.
+    """
+    unknown = int((dataset.train.labels < 0).sum())
+    if unknown:
+        raise InputError(f"votes are drawn for true labels, but {counted(unknown, 'example')} to train on without one "
+                         f"came in {dataset.name}; label them, or leave them out")  # fmt: skip
+
+
+def refuse_out(out: Path, *inputs: str | Path | None, endings: Sequence[str] = (), option: str = "-o") -> None:
+    """Refuse, before anything is read, a place to write to that cannot be meant or will not do.
+
+    Args:
+        out: what the option names.
+        inputs: what the command reads.
+        endings: of a file; a folder has none.
+        option: that names it.
+
+    Raises:
+        InputError: another ending, `out` is one of the inputs or lies in a folder that is one, or nothing can be
+            written there.
+    """
+    above = next((folder for folder in out.absolute().parents if folder.exists()), Path())
+    refuse([
+        f"{option} names a file that ends in {' or '.join(endings)}, but {out.name!r} came"
+        if endings and out.suffix not in endings else "",
+        f"{option} {out} is a folder; name a file in it" if endings and out.is_dir() else "",
+        f"{option} {out} cannot be written below {above}; name another place"
+        if not (above.is_dir() and os.access(above, os.W_OK)) else "",
+    ])  # fmt: skip
     for given in inputs:
         if given is None or not os.path.exists(given) or (isinstance(given, str) and not is_path(given)):
             continue
         place, target = Path(given).resolve(), out.resolve()
         if place == target or (place.is_dir() and place in target.parents):
-            raise InputError(f"-o {out} would write into what is read from ({given}); name another file")
+            raise InputError(f"{option} {out} would write into what is read from ({given}); name another file")
 
 
 def _columns(given: Sequence[str]) -> Columns | None:
     """Read roles and names."""
     found: dict[str, list[str]] = {}
     roles = {field.name: field.default for field in fields(Columns)}
+    faults = []
     for text in given:
         role, sign, name = text.partition("=")
-        refuse([
-            "" if sign and role in roles else
-            f"a column is told as ROLE=NAME with a role of {', '.join(roles)}, but {text!r} came",
-            f"--column {role}= is given twice; a table has one" if role in found and roles[role] is None else "",
-        ])  # fmt: skip
+        if not sign or not name or role not in roles:
+            faults.append(f"a column is told as ROLE=NAME with a role of {', '.join(roles)}, but {text!r} came"
+                          f"{did_you_mean(role, list(roles)) if role not in roles else ''}")  # fmt: skip
+        elif role in found and roles[role] is None:
+            faults.append(f"--column {role}=NAME is given twice; a table has one")
         found.setdefault(role, []).append(name)
+    refuse(faults)
     if not found:
         return None
     return Columns(**{role: names[0] if roles[role] is None else tuple(names) for role, names in found.items()})  # type: ignore[arg-type]
 
 
 def _of_catalog(name: str) -> Dataset:
-    """Load a set; a name that none has may have been meant as a path."""
-    try:
-        return load_shown(name)
-    except InputError as error:
-        raise InputError(f"{error}; nor is there a file or folder {name} here") from error
+    """Load a set; a name that none has may have been meant as a path, and what lies here under its name, too."""
+    sets = [*(entry.name for entry in ENTRIES), *FOLDERS]
+    if name not in sets and not name.startswith("folder:"):
+        hint = did_you_mean_path(name, known=sets) or "; check how it is written"
+        raise InputError(
+            f"expected a set of the catalog ({', '.join(sets)}) or a path, got {told_name(name)}, neither of them{hint}"
+        )
+    if os.path.exists(name):
+        print(f"murk: {name} is the set of the catalog; what lies here by that name is ./{name}", file=sys.stderr)
+    return load_shown(name)
 
 
 def load_shown(name: str) -> Dataset:

@@ -10,11 +10,12 @@ import numpy as np
 import typer
 
 from murk.cli.network import AllowImport, imported, made_on
-from murk.cli.options import AsJson, ColumnNames, DataPlace, Device, SkipCorrupt
+from murk.cli.options import AsJson, ClassNames, ColumnNames, DataPlace, Device, SkipCorrupt
 from murk.cli.output import print_facts, print_json, shown_share
-from murk.cli.place import HowRead, is_path, read_shown, refuse_overwriting
+from murk.cli.place import HowRead, is_path, read_shown, refuse_out
 from murk.cli.predicted import ENDINGS, PredictedTable, write_predictions
 from murk.data import Examples
+from murk.data.missing import did_you_mean_path
 from murk.data.table_file import TABLE_ENDINGS
 from murk.errors import DataError, InputError
 from murk.lab.result import FACTS, FIT, read_result
@@ -33,17 +34,16 @@ def predict(
     allow_import: AllowImport = False,
     skip_corrupt: SkipCorrupt = False,
     column: ColumnNames = [],  # noqa: B006 - typer copies it
+    classes: ClassNames = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Write each example's id, class and probabilities; nothing is learned, and no label is needed."""
-    if out.suffix not in ENDINGS:
-        raise InputError(f"a table of predictions ends in {' or '.join(ENDINGS)}, but {out.name!r} came")
+    refuse_out(out, place, fit, endings=ENDINGS)
     trained = _loaded(fit, model, allow_import=allow_import)
-    refuse_overwriting(out, place, fit)
     columns = [*column, *_features(fit, place, column)]
     side = trained.example_shape[0] if is_path(place) and len(trained.example_shape) == 3 else None
-    reading = read_shown(place, HowRead(side, skip_corrupt, columns))
+    reading = read_shown(place, HowRead(side, skip_corrupt, columns, classes))
     dataset = reading.dataset
     parts = {name: part for name, part in (("train", dataset.train), ("test", dataset.test)) if len(part)}
     table = PredictedTable.joined([_predicted(trained, name, part, device) for name, part in parts.items()])
@@ -76,7 +76,8 @@ def _loaded(folder: Path, model: str | None, *, allow_import: bool) -> Fit:
             raise InputError(f"this fit stands on {settings['model']}; give --model {settings['model']} --allow-import")
     inner = folder / FIT if (folder / FIT).is_dir() else folder
     if not inner.is_dir():
-        raise DataError(f"there is no folder {folder}; name one that `murk train` or Fit.save wrote")
+        hint = did_you_mean_path(folder) or "; name one that `murk train` or Fit.save wrote"
+        raise DataError(f"there is no folder {folder}{hint}")
     if model is None:
         return Fit.load(inner)
     shape, names = Fit.shape_and_names(inner)

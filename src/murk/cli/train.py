@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from murk.cli.failure import kept_on_interrupt
-from murk.cli.network import MODEL_HELP, AllowImport, imported_network, model_for
+from murk.cli.network import MODEL_HELP, AllowImport, imported_network, model_for, refuse_model
 from murk.cli.noise import chosen_noise
 from murk.cli.options import (
     Alpha,
@@ -34,13 +34,14 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json, shown_estimate, shown_share
-from murk.cli.place import HowRead, refuse_overwriting
+from murk.cli.place import HowRead, refuse_out
 from murk.cli.progress import progress_bar
 from murk.cli.voted import NO_NOISE, Voted, voted
-from murk.errors import InputError
+from murk.data import Dataset
+from murk.errors import InputError, refuse
 from murk.lab import Result, RunSettings, read_result, run_training, write_result
 from murk.lab.result import FACTS, FIT, PREDICTIONS
-from murk.lab.run import describe_data, difference
+from murk.lab.run import difference
 from murk.learn import Progress
 from murk.models import Classifier
 
@@ -107,8 +108,13 @@ def train(
 
     Checkpoints go into the result folder: stopped at any moment, the same command goes on.
     """
-    refuse_overwriting(out, place)
+    refuse_out(out, place)
     _refuse_foreign(out)
+    refuse_model(model, frozen=frozen, allow_import=allow_import)
+    settings = RunSettings(
+        model=model, loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+        held_out=held_out, augment=augment, consistency=consistency, precision=precision, seed=seed,
+    )  # fmt: skip
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
     data = voted(
         place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
@@ -116,12 +122,11 @@ def train(
     )  # fmt: skip
     if data.mixed.noise is None and loss in NEED_NOISE:
         raise InputError(f"{NO_NOISE}; or take the votes as they are, by --loss pairs or soft-labels")
-    settings = RunSettings(
-        model=model_for(model, data.dataset), loss=loss, weigh_as=weigh_as if data.mixed.simulated else "given",
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, held_out=held_out, augment=augment,
-        consistency=consistency, precision=precision, seed=seed,
-    )  # fmt: skip
-    network = imported_network(settings.model, data.dataset, frozen=frozen, allow_import=allow_import, seed=seed)
+    settings = replace(
+        settings, model=model_for(model, data.dataset), weigh_as=weigh_as if data.mixed.simulated else "given"
+    )
+    _refuse_views(settings, data.dataset)
+    network = imported_network(settings.model, data.dataset, frozen=frozen, seed=seed)
     if network is not None:
         data.described["frozen"] = frozen
     result = _result(data, settings, network, out=out, device=device, checkpoint_seconds=checkpoint_seconds)
@@ -142,12 +147,27 @@ def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, o
     with kept_on_interrupt(checkpoint, kept), progress_bar(f"training {settings.model}") as advance:
         run = run_training(
             data.dataset, data.mixed, settings=settings, described=data.described, checkpoint=checkpoint,
-            data={**describe_data(data.dataset), "oddities": list(data.oddities)}, network=network,
+            data=data.about, network=network,
             callbacks=[_teller(advance)], **compute,
         )  # fmt: skip
         write_result(out, run.result, predictions=run.predictions, fit=run.fit)
     checkpoint.unlink(missing_ok=True)
     return run.result
+
+
+def _refuse_views(settings: RunSettings, dataset: Dataset) -> None:
+    """Refuse changes of images, and views of them, where there are none."""
+    views, augment, is_features = bool(settings.consistency), settings.augment, not dataset.train.is_images
+    held = "--consistency holds two changed views of an image against each other"
+    refuse([
+        f"{held}, but {dataset.name} holds numbers; leave it out" if views and is_features else "",
+        f"--augment {augment} changes images, but {dataset.name} holds numbers; leave it out"
+        if augment not in ("auto", "none") and is_features else "",
+        f"{held}, but --augment none changes nothing; leave one of them out"
+        if views and augment == "none" and not is_features else "",
+        f"{held}, but --model perceptron takes unchanged ones; choose another, or say --augment affine or crop-flip"
+        if views and augment == "auto" and settings.model == "perceptron" and not is_features else "",
+    ])  # fmt: skip
 
 
 def _refuse_other(before: Result, now: dict[str, Any], out: Path) -> None:

@@ -9,16 +9,17 @@ from typing import Any
 
 from murk.cli.dilute import noisy_images
 from murk.cli.noise import ChosenNoise
-from murk.cli.place import HowRead, is_path, read_shown
+from murk.cli.place import CATALOG, HowRead, count_of_classes, is_path, read_shown, refuse_unlabelled
 from murk.data import Dataset, Reading, as_source, content_sha256
+from murk.data.missing import did_you_mean_path
 from murk.errors import DataError, InputError, refuse
 from murk.lab import Mixture, mixture, read_votes
 from murk.lab.own_data import own_data, votes_sha256
-from murk.lab.run import noise_sha256
+from murk.lab.run import describe_data, noise_sha256
 from murk.lab.vote_table import facts_of_votes
-from murk.noise import NoiseModel, noise_from_state
+from murk.noise import Annotators, NoiseModel, noise_from_state
 
-__all__ = ["DRAW", "LABELS", "NO_NOISE", "Voted", "count_of_classes", "voted"]
+__all__ = ["DRAW", "LABELS", "NO_NOISE", "Voted", "voted"]
 
 LABELS, DRAW = "labels", "draw"
 NO_NOISE = "say how labels go wrong: --alpha 20, or --noise SPEC"
@@ -32,15 +33,15 @@ class Voted:
         dataset: images; labels are true classes, -1 where they are not known.
         mixed: what is shown with which votes, and the noise that weighs them.
         described: what the outcome depends on of both, as plain values.
+        about: the data as it was read, labels and all: its name, digest and sizes, and what looks odd.
         told: where the votes come from, for people.
-        oddities: what looks odd about the data.
     """
 
     dataset: Dataset
     mixed: Mixture
     described: dict[str, Any]
+    about: dict[str, Any]
     told: str
-    oddities: tuple[str, ...] = ()
 
 
 def voted(
@@ -62,7 +63,8 @@ def voted(
     """
     file = None if votes in (None, LABELS, DRAW) else Path(str(votes))
     if file is not None and not file.is_file():
-        raise DataError(f"there is no file {file}; --votes names a table, or at a path {LABELS} or {DRAW}")
+        raise DataError(f"there is no file {file}; --votes names a table, or at a path {LABELS} or {DRAW}"
+                        f"{did_you_mean_path(file, known=(LABELS, DRAW))}")  # fmt: skip
     facts = {} if file is None else facts_of_votes(file)
     if not is_path(place):
         refuse([
@@ -75,30 +77,22 @@ def voted(
         return _own(reading, file, noise, only_labels=votes == LABELS, test_labels=test_labels)
     reading = read_shown(place, how)
     model, spec = noise(count_of_classes(reading))
-    found = _simulated(reading.dataset, model, spec, seed) if file is None else _stored(
-        reading.dataset, file, model, spec
-    )  # fmt: skip
-    return replace(found, described={**found.described, **_of_path(place, reading)}, oddities=reading.oddities)
+    if file is None:
+        return _simulated(reading, model, spec, seed)
+    return _stored(reading, file, model, spec, skip_corrupt=how.skip_corrupt)
 
 
-def count_of_classes(reading: Reading) -> int:
-    """Count the classes.
-
-    Raises:
-        InputError: fewer than two, so that there is nothing to tell apart.
-    """
-    names = reading.dataset.class_names
-    if len(names) < 2:
-        found = f"one class, {names[0]}" if names else "no label or vote"
-        raise InputError(f"the data holds {found}; bring labels, or votes (--votes FILE), of at least two classes")
-    return len(names)
+def _about(reading: Reading) -> dict[str, Any]:
+    """Tell what was read."""
+    return {**describe_data(reading.dataset), "oddities": list(reading.oddities)}
 
 
-def _of_path(place: str, reading: Reading) -> dict[str, Any]:
-    """Tell what the outcome depends on of data at a path: its content, and what its columns are."""
-    if not is_path(place):
-        return {}
-    return {"labelled_data_sha256": content_sha256(reading.dataset), "features": _features(reading)}
+def _of_data(reading: Reading, about: dict[str, Any]) -> dict[str, Any]:
+    """Tell what the outcome depends on: of a set of the catalog its name, of data at a path what it holds."""
+    named = {"data": about["name"]}
+    if reading.kind == CATALOG:
+        return named
+    return {**named, "data_sha256": about["sha256"], "features": _features(reading)}
 
 
 def _features(reading: Reading) -> list[str] | None:
@@ -115,12 +109,12 @@ def _own(
         reading = replace(reading, votes=None, test_votes=None)
     model, spec = noise(count_of_classes(reading))
     dataset, mixed = own_data(reading, model, test_labels=test_labels)
+    about = _about(reading)
     described = {
-        "data": dataset.name, "labelled_data_sha256": content_sha256(reading.dataset), "features": _features(reading),
-        "noise": spec, "noise_sha256": noise_sha256(mixed.noise), "votes_sha256": votes_sha256(mixed.votes),
-        "test_labels": test_labels,
+        **_of_data(reading, about), "noise": spec, "noise_sha256": noise_sha256(mixed.noise),
+        "votes_sha256": votes_sha256(mixed.votes), "test_labels": test_labels,
     }  # fmt: skip
-    return Voted(dataset, mixed, described, _origin(reading, file), reading.oddities)
+    return Voted(dataset, mixed, described, about, _origin(reading, file))
 
 
 def _origin(reading: Reading, file: Path | None) -> str:
@@ -130,27 +124,38 @@ def _origin(reading: Reading, file: Path | None) -> str:
     return f"{file.name if file else 'columns of the data'}{ignored}"
 
 
-def _simulated(dataset: Dataset, noise: NoiseModel | None, spec: str | None, seed: int) -> Voted:
+def _simulated(reading: Reading, noise: NoiseModel | None, spec: str | None, seed: int) -> Voted:
     """Draw votes; beside them what they depend on, as plain values."""
+    dataset = reading.dataset
+    refuse_unlabelled(dataset)
     if noise is None:
         raise InputError(f"{NO_NOISE}, or --votes FILE (alpha 0: clean labels)")
     mixed = mixture(dataset.train, noise, seed=seed)
-    described = {"data": dataset.name, "noise": spec, "noise_sha256": noise_sha256(noise), "votes_sha256": None}
-    return Voted(dataset, mixed, described, f"drawn, seed {seed}")
+    about = _about(reading)
+    described = {**_of_data(reading, about), "noise": spec, "noise_sha256": noise_sha256(noise), "votes_sha256": None}
+    return Voted(dataset, mixed, described, about, f"drawn, seed {seed}")
 
 
-def _stored(dataset: Dataset, path: Path, noise: NoiseModel | None, spec: str | None) -> Voted:
+def _stored(reading: Reading, path: Path, noise: NoiseModel | None, spec: str | None, *, skip_corrupt: bool) -> Voted:
     """Read votes that were drawn, and find again the images they are about."""
+    dataset = reading.dataset
     table = read_votes(path, num_examples=len(dataset.train), num_classes=dataset.num_classes)
     facts, mixed = table.facts, Mixture(as_source(dataset.train), table.votes, noise, "copies")
     if facts:
         if facts["data"] != {"name": dataset.name, "sha256": content_sha256(dataset)}:
             raise InputError(f"the votes in {path} are about {facts['data'].get('name')!r}, but {dataset.name} came")
-        source = noisy_images(facts["source"])
+        source, sha256 = noisy_images(facts["source"], dataset, skip_corrupt=skip_corrupt)
+        if sha256 != facts.get("source_sha256"):
+            raise InputError(f"{facts['source']} holds other images than when the votes in {path} were drawn; draw "
+                             "them again by `murk dilute`")  # fmt: skip
         drawn = mixture(dataset.train, noise_from_state(facts["drawn_by"]), source=source, seed=facts["seed"])
         mixed = replace(drawn, votes=table.votes, noise=noise or drawn.noise)
-    named = {"data": dataset.name, "noise": spec or facts.get("noise"), "noise_sha256": noise_sha256(mixed.noise)}
-    return Voted(dataset, mixed, {**named, "votes_sha256": _sha256(path)}, path.name)
+    if isinstance(mixed.noise, Annotators) and not mixed.votes.num_annotators:
+        raise InputError(f"the noise has a matrix for each annotator, but {path.name} does not say who voted; add a "
+                         "column annotator, or give one matrix for all votes by --noise channel:FILE")  # fmt: skip
+    about = _about(reading)
+    named = {**_of_data(reading, about), "noise": spec or facts.get("noise"), "noise_sha256": noise_sha256(mixed.noise)}
+    return Voted(dataset, mixed, {**named, "votes_sha256": _sha256(path)}, about, path.name)
 
 
 def _sha256(path: Path) -> str:

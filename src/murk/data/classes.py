@@ -91,8 +91,8 @@ def minus_one_is_none(texts: Iterable[str]) -> bool:
 def unclear_minus_one(column: Coded, what: str) -> list[str]:
     """The sentence that asks what -1 stands for beside 0 and 1, where it may be a class or no answer."""
     if {"-1", "0"} <= set(column.texts) <= {"-1", "0", "1"} and "1" in column.texts:
-        return [f"expected {what} that are clear, got -1 beside 0 and 1, which may be a class or no answer; say so by "
-                "class_names=('0', '1') or class_names=('-1', '0', '1')"]  # fmt: skip
+        return [f"expected {what} that are clear, got -1 beside 0 and 1, which may be a class or no answer; name all "
+                "classes by `class_names=...`: 0 and 1, or -1, 0 and 1"]  # fmt: skip
     return []
 
 
@@ -122,7 +122,7 @@ def label_faults(
         faults.append(f"expected {what} among the {counted(len(class_names), 'class', 'classes')} "
                       f"{told_names(class_names)}, got {shown_text(unknown[0])}"
                       f"{f' and {len(unknown) - 1:,} others' if len(unknown) > 1 else ''} {in_rows(rows)}{hint}; "
-                      "correct them or add them to class_names")  # fmt: skip
+                      "correct them, or name them too by `class_names=...`")  # fmt: skip
     return faults
 
 
@@ -137,8 +137,8 @@ def name_oddities(class_names: Sequence[str]) -> list[str]:
     return [
         *([f"{counted(len(spaced), 'class', 'classes')} with spaces around: {told_names(spaced)}"] if spaced else []),
         *([f"classes that differ in case or spaces alone: {told_names(alike)}"] if alike else []),
-        *([f"classes that look like an empty cell: {told_names(empty)}; leave such cells empty, or call the answer "
-           "none_of_these"] if empty else []),
+        *([f"classes that look like an empty cell: {told_names(empty)}; leave such cells empty, or name the "
+           "answer by `none_of_these=...`"] if empty else []),
     ]  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def decoded_files(wanted: Wanted, settings: DecodeSettings) -> ImageFiles:
         with exclusive(kept.folder):  # who comes second waits, and finds what the first has made
             record = _digested(wanted, kept, _filled(wanted, kept, settings))
     if record.skipped and not settings.skip_corrupt:
-        then = "replace or remove them and call again, or leave them out by skip_corrupt=True, as an earlier call did"
+        then = "replace or remove them and call again, or leave them out by `skip_corrupt=True`, as an earlier call did"
         raise kept.refused(record.skipped, names, then=then)
     images, positions = kept.images(record), _positions(record, len(names))
     if settings.verify and wanted.digest(images, positions) != record.content_sha256:

@@ -60,7 +60,7 @@ def embedded_images(
     skipped = tuple((int(rows[position]), reason) for position, reason in sorted(faults.items()))
     if skipped and (not settings.skip_corrupt or len(skipped) == len(rows)):
         told = told_names(f"row {row} ({told_name(reason)})" for row, reason in skipped)
-        then = "replace them, or leave them out by skip_corrupt=True" if len(skipped) < len(rows) else "replace them"
+        then = "replace them, or leave them out by `skip_corrupt=True`" if len(skipped) < len(rows) else "replace them"
         raise DataError(
             f"expected whole images in {where}, got {len(skipped):,} that cannot be decoded: {told}; {then}"
         )

@@ -141,7 +141,7 @@ def read_folder(
 
 def _place_faults(root: Path, settings: DecodeSettings) -> Iterator[str]:
     if real_path(settings.place()) == root:
-        yield f"expected a cache that is not the folder of images itself, got {root} for both; name another by cache="
+        yield f"expected a cache that is not the folder of images itself, got {root} for both; set MURK_CACHE"
 
 
 def _wanted(root: Path, layout: FolderLayout) -> Wanted:

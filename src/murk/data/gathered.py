@@ -76,8 +76,8 @@ def gathered(
 def _both(found: Found, beside: FoundVotes | None) -> str:
     if found.votes is None or beside is None:
         return ""
-    return (f"expected votes in {found.where} or in {beside.where}, got some in both; leave votes= out, or take the "
-            "columns of votes out of the data")  # fmt: skip
+    return (f"expected votes in {found.where} or in {beside.where}, got some in both; leave `votes=...` out, or "
+            "take the columns of votes out of the data")  # fmt: skip
 
 
 def _none_fault(none_of_these: str | None) -> str:
@@ -104,7 +104,7 @@ def _classes(
         )  # fmt: skip
     if none_of_these in found.labels.texts:
         faults.append(f"expected labels of {found.where} that are classes, got {none_of_these!r}, which is to be "
-                      "none; leave those cells empty, or leave none_of_these out")  # fmt: skip
+                      "none; leave those cells empty, or leave `none_of_these=...` out")  # fmt: skip
     refuse(faults)
     return _with_numbered(votes, names) if votes is not None and votes.num_classes else names
 

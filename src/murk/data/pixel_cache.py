@@ -198,7 +198,7 @@ class PixelCache:
         if damaged and (not skip_corrupt or len(damaged) == self.count):
             self._done.unlink(missing_ok=True)
             self._pixels.unlink(missing_ok=True)
-            skipping = ", or leave them out by skip_corrupt=True" if len(damaged) < self.count else ""
+            skipping = ", or leave them out by `skip_corrupt=True`" if len(damaged) < self.count else ""
             then = f"replace or remove them and call again{skipping}; nothing is kept"
             raise self.refused(sorted(unread + damaged), names, then=then)
 
@@ -230,7 +230,7 @@ class PixelCache:
     def _unwritable(self, error: OSError) -> DataError:
         return DataError(
             f"could not write {self._pixels}: {error.strerror or error}; make room or free it for writing and call "
-            "again: what is decoded is kept; or name another folder by cache= or MURK_CACHE"
+            "again: what is decoded is kept; or name another folder by MURK_CACHE"
         )
 
     def _damaged(self, expected: str) -> DataError:

@@ -23,6 +23,7 @@ from murk.data.folder import read_folder
 from murk.data.found import Found, Pixels
 from murk.data.gathered import gathered
 from murk.data.huggingface import is_object, is_saved, table_of_object, table_of_saved
+from murk.data.missing import did_you_mean_path
 from murk.data.reading import Reading
 from murk.data.table import found_in_table
 from murk.data.table_columns import Table
@@ -151,7 +152,8 @@ def _existing(path: Any) -> Path:
         raise InputError(f"expected the path of a file or folder, or a data set of Hugging Face, got {path!r:.60}; "
                          "arrays go into murk.Examples, or a file by np.savez")  # fmt: skip
     if not os.path.exists(path):
-        raise DataError(f"expected a file or folder at {told_name(os.fspath(path))}, got nothing there; check the path")
+        hint = did_you_mean_path(path) or "; check the path"
+        raise DataError(f"expected a file or folder at {told_name(os.fspath(path))}, got nothing there{hint}")
     return Path(path)
 
 
@@ -176,7 +178,7 @@ def _opened(path: Any) -> Opened | Path:
 
 def _named(columns: Columns, tables: Sequence[Table]) -> list[Columns]:
     if not tables and columns.named():
-        raise InputError("expected columns for a table, got them for data without one; leave columns out")
+        raise InputError("expected columns for a table, got them for data without one; leave `columns=...` out")
     return found_columns(columns, tables) if tables else []
 
 

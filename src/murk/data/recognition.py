@@ -93,7 +93,7 @@ def _ambiguous(table: Table, role: str, found: Sequence[str]) -> list[str]:
         return []
     return [
         f"expected one column of {table.where} that could be the {role}, got {quoted(found)}; say which by "
-        f"columns=Columns({role}=...) or --column {role}="
+        f"`columns=Columns({role}=...)`"
     ]
 
 
@@ -162,21 +162,21 @@ def _form_faults(table: Table, roles: Roles, for_votes: bool, *, are_named: bool
         faults.append(hot)
     if roles.is_long and roles.example is None:
         faults.append(f"expected a column of {where} that says which example each vote is about, got only "
-                      f"{quoted(table.names, most=12)}; name it by columns=Columns(example=...) or "
-                      "--column example=")  # fmt: skip
+                      f"{quoted(table.names, most=12)}; name it by "
+                      "`columns=Columns(example=...)`")  # fmt: skip
     if roles.is_long and len(roles.votes) > 1:
         faults.append(f"expected one column of votes in the long table {where}, one row a vote, got "
                       f"{quoted(roles.votes)}; name the one, or leave the annotator out")  # fmt: skip
     if for_votes and not roles.votes:
         faults.append(f"expected votes in {where}, got the columns {quoted(table.names, most=12)}; call them vote_1, "
-                      "vote_2, ... or name them by columns=Columns(votes=(...)) or --column votes=")  # fmt: skip
+                      "vote_2, ... or name them by `columns=Columns(votes=...)`")  # fmt: skip
     if for_votes and roles.example is None and not roles.is_long:
         faults.append(f"expected a column `example` in {where} that says which example a row is about; add it, or "
-                      "name it by columns=Columns(example=...) or --column example=")  # fmt: skip
+                      "name it by `columns=Columns(example=...)`")  # fmt: skip
     if not for_votes and not roles.path and not roles.features:
         faults.append(
             f"expected a column of image paths, or columns of numbers as features, in {where}, got "
-            f"{quoted(table.names, most=12)}; a table of votes goes beside data (votes=), texts are embedded first"
+            f"{quoted(table.names, most=12)}; a table of votes goes beside data (`votes=...`), texts are embedded first"
         )
     wrong = [name for name in roles.features if table.kind(name) not in ("number", "list")]
     for name in wrong[:5]:
@@ -205,8 +205,8 @@ def _one_hot(table: Table, roles: Roles) -> str:
             return (f"expected one label an example in {table.where}, got several ones among {quoted(names)}, first in "
                     f"row {int((sums > 1).argmax())}; multi-label data is not served: keep one class each")  # fmt: skip
         return (f"expected one column of labels in {table.where}, got a column for each class, {quoted(names)}; write "
-                "the name of the class into one column `label` (or say columns=Columns(votes=...) or --column "
-                "votes=)")  # fmt: skip
+                "the name of the class into one column `label` (or, if these are votes, "
+                "name them by `columns=Columns(votes=...)`)")  # fmt: skip
     return ""
 
 

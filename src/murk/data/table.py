@@ -192,7 +192,7 @@ def _name_faults(table: Table, column: str, names: Coded, part: Coded | None) ->
         faults.append(f"expected names in column {column!r} of {table.where} that are all different, got "
                       f"{(counts > 1).sum():,} that repeat, such as {shown_text(names.texts[names.codes[rows[0]]])} "
                       f"{in_rows(rows)}; leave repeats out, or, if each row is a vote, name the column of votes by "
-                      "columns=Columns(votes=...) or --column votes=")  # fmt: skip
+                      "`columns=Columns(votes=...)`")  # fmt: skip
     return faults
 
 

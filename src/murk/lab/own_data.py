@@ -80,10 +80,11 @@ def _annotators_fault(given: GivenVotes | None, noise: NoiseModel | None) -> str
     names = () if given is None else given.annotators
     if len(names) == noise.num_annotators:
         return ""
-    told = f"{len(names)} voted, in this order: {', '.join(names[:20])}" if names else "the votes do not say who voted"
-    return (
-        f"the noise has a matrix for each of {noise.num_annotators} annotators, but {told}; bring one matrix for each"
-    )
+    known = f"the noise has a matrix for each of {noise.num_annotators} annotators, but"
+    if not names:
+        return f"{known} the votes do not say who voted; tell it by a column of annotators, or bring one matrix for all"
+    shown = ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+    return f"{known} {len(names)} voted, in this order: {shown}; bring one matrix for each"
 
 
 def _votes(given: GivenVotes | None, examples: Examples) -> StoredVotes | None:
