@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from murk.data import ArraySource, Examples, ImageSource, as_source, channel_moments
+from murk.data.sparse_source import SparseSource
 from murk.errors import InputError, refuse
 from murk.learn.augment import Normalisation, augmentation_for
 from murk.learn.device import settle_compute
@@ -67,6 +68,7 @@ def fit(
         model: a name (`murk.models.names()`) or a torch module from [B, C, H, W] or [B, D] to logits [B, K]; a module
             is trained in place as a copy, yours stays as it is.
         images: uint8 [N, H, W, C], float features [N, D], `Examples` (its class names are kept), or an `ImageSource`.
+            Dense features are standardised by what is trained on; the columns of a `SparseSource` stay as they are.
         votes: the votes of these N examples, or ready-made `Evidence`.
         noise: how the votes go wrong: `Dilution`, `Channel`, `Annotators`. The evidence loss needs it for votes.
         known: int [N], the true class where you know it (clean or audited labels), -1 elsewhere. It overrides votes.
@@ -237,7 +239,13 @@ def _network(model: str | nn.Module, example_shape: tuple[int, ...], num_classes
 
 
 def _normalisation(source: ImageSource, training: np.ndarray) -> Normalisation:
-    """Measure mean and deviation on training examples evenly spread; a constant feature keeps scale 1."""
+    """Measure mean and deviation on training examples evenly spread; a constant feature keeps scale 1.
+
+    Sparse columns stay as they are: centred, their zeros would all be something, and rare ones would be enormous.
+    """
+    if isinstance(source, SparseSource):
+        columns = source.example_shape[0]
+        return Normalisation((0.0,) * columns, (1.0,) * columns, images=False)
     size = int(np.prod(source.example_shape))
     count = min(len(training), MOMENT_EXAMPLES, max(1, MOMENT_VALUES // size))
     chosen = training[np.linspace(0, len(training) - 1, count).astype(np.int64)]

@@ -17,7 +17,6 @@ from torch import nn
 from murk.data.layout import layout_faults
 from murk.data.sparse_source import SparseSource
 from murk.errors import InputError, refuse
-from murk.learn.augment import Normalisation
 from murk.learn.fit import fit_of, training_of
 from murk.learn.losses import Loss, loss_named
 from murk.models import build
@@ -147,8 +146,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             weight_decay=self.weight_decay, augment=self.augment, device=self.device, precision=self.precision,
             seed=seed,
         )  # fmt: skip
-        if isinstance(examples, SparseSource):
-            training.normalisation = _as_they_are(examples.example_shape[0])
         training.run()
         self.fit_ = replace(fit_of(training, None, noise), class_names=tuple(map(str, self.classes_.tolist())))
         return self
@@ -246,8 +243,3 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         given = ("soft-labels" if noise is None else "evidence") if self.loss is None else self.loss
         loss = loss_named(given)
         return loss if (weights == weights[0]).all() else weighted(loss, weights / weights.mean())
-
-
-def _as_they_are(columns: int) -> Normalisation:
-    """Leave sparse columns alone: centred, their zeros would all be something, and rare ones would be enormous."""
-    return Normalisation((0.0,) * columns, (1.0,) * columns, images=False)
