@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from murk.errors import InputError, refuse
 from murk.measure.estimate import Estimate, level_fault
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
 from murk.measure.predicted import Predicted, read_predicted
+from murk.measure.vote_agreement import agreement_doubt
 from murk.noise import Channel, Dilution, Flat, NoiseModel, Pattern, VoteBatch, Votes
 
 __all__ = ["accuracy_from_votes", "channel_loglik", "dilution_loglik"]
@@ -33,6 +36,11 @@ def accuracy_from_votes(
     came from. Examples without votes contribute nothing. The noise must be the one that gave the votes: votes of an
     exact dilution weighed as independent ones give an interval that does not cover.
 
+    Some of what can be wrong shows by itself: more votes agree with the predictions, or fewer, than the noise makes
+    likely at any accuracy in [0, 1]. By exact binomial tails, this is told at the end of `method` where its chance is
+    below (1 - confidence_level) / 2, and refused where it is below a millionth. Not promised: that noise is right if
+    nothing is told.
+
     Args:
         predictions_or_probs: predicted classes, int [N] in [0, K), or probabilities, float [N, K] (the largest column,
             the first one of equals).
@@ -46,7 +54,8 @@ def accuracy_from_votes(
 
     Raises:
         InputError: other noise, noise that leaves no information (right = 1/K), numbers of examples or classes that do
-            not fit, weighted or out-of-class votes, no votes at all, or votes impossible under the noise.
+            not fit, weighted or out-of-class votes, no votes at all, votes impossible under the noise, or more (fewer)
+            votes that agree than the noise allows at any accuracy.
 
     Example:
         >>> import numpy as np
@@ -63,18 +72,18 @@ def accuracy_from_votes(
     predicted = read_predicted(predictions_or_probs)
     _refuse_misfit(predicted, votes, noise.num_classes)
     seen = _count(predicted.classes, votes, noise)
-    correct, wrong = reading(seen.hits, seen.totals)
+    correct, wrong = reading.loglik(seen.hits, seen.totals)
     impossible = np.flatnonzero(np.isneginf(np.maximum(correct, wrong)))
     if len(impossible):
         raise InputError(
             f"the votes of example {seen.first[impossible[0]]} are impossible under {noise}, its prediction right or "
             "wrong; use a noise model that leaves every vote a chance, or check these votes"
         )
+    doubt = reading.doubt(seen, least_chance=(1 - confidence_level) / 2)
     found = likelihood_ratio_accuracy(correct, wrong, confidence_level=confidence_level, repeats=seen.examples)
     kind = "exact dilution" if isinstance(noise, Dilution) else "independent votes"
-    return Estimate(
-        found.value, found.low, found.high, confidence_level, f"{found.method}; {kind}, uniform noise known"
-    )
+    method = "; ".join(filter(None, (found.method, f"{kind}, uniform noise known", doubt)))
+    return Estimate(found.value, found.low, found.high, confidence_level, method)
 
 
 def dilution_loglik(
@@ -139,13 +148,40 @@ class _Seen:
     first: Int[np.ndarray, " U"]
 
 
-def _reading(noise: NoiseModel) -> Any:
-    """Choose the likelihood of (hits, totals) under this noise, or refuse the noise."""
+@dataclass(frozen=True)
+class _Reading:
+    """What uniform noise says of votes for the predicted class.
+
+    Attributes:
+        loglik: of (hits, totals), if the prediction is right, and if it is wrong.
+        sure: votes of an example that are right for certain.
+        if_right: P(another vote agrees | the prediction is right).
+        if_wrong: P(another vote agrees | the prediction is wrong).
+    """
+
+    loglik: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    sure: int
+    if_right: float
+    if_wrong: float
+
+    def doubt(self, seen: _Seen, *, least_chance: float) -> str:
+        """Say, or refuse, that so many votes are likely to agree at no accuracy."""
+        hits, votes = int(seen.hits @ seen.examples), int(seen.totals @ seen.examples)
+        sure = self.sure * int(seen.examples.sum())
+        return agreement_doubt(
+            hits, sure=sure, drawn=votes - sure, if_right=self.if_right, if_wrong=self.if_wrong,
+            least_chance=least_chance,
+        )  # fmt: skip
+
+
+def _reading(noise: NoiseModel) -> _Reading:
+    """Choose how votes are read under this noise, or refuse the noise."""
     num_classes = noise.num_classes
     if isinstance(noise, Dilution):
         right = _right_of(noise.pattern)
         if right is not None and abs(right - 1 / num_classes) < SAME:
-            return lambda hits, _: dilution_loglik(hits, alpha=noise.alpha, num_classes=num_classes)
+            exact = partial(dilution_loglik, alpha=noise.alpha, num_classes=num_classes)
+            return _Reading(lambda hits, totals: exact(hits), sure=1, if_right=right, if_wrong=right)
     if isinstance(noise, Channel):
         right = _right_of(noise.transition)
         if right is not None and abs(right - 1 / num_classes) < SAME:
@@ -154,7 +190,8 @@ def _reading(noise: NoiseModel) -> Any:
                 "accuracy in [0, 1] explains the votes equally well; give a noise model under which votes inform"
             )
         if right is not None:
-            return lambda hits, totals: channel_loglik(hits, totals, right=right, num_classes=num_classes)
+            each = partial(channel_loglik, right=right, num_classes=num_classes)
+            return _Reading(each, sure=0, if_right=right, if_wrong=(1 - right) / (num_classes - 1))
     raise InputError(
         "accuracy from votes needs uniform noise for now: Dilution with the uniform pattern, or a Channel with one "
         f"value on the diagonal of T and one off it (Channel.symmetric), but another {type(noise).__name__} came; with "
