@@ -6,6 +6,8 @@ import json
 
 import pytest
 import torch
+from commands import run
+from pets import lay_out_pets
 from typer.testing import CliRunner
 
 from murk.cli import app
@@ -29,10 +31,10 @@ def murk():
     """murk("data list") gives the outcome: exit_code, stdout, stderr."""
     runner = CliRunner()
 
-    def run(line, *more):
+    def run_line(line, *more):
         return runner.invoke(app, [*line.split(), *map(str, more)], prog_name="murk")
 
-    return run
+    return run_line
 
 
 @pytest.fixture
@@ -45,3 +47,20 @@ def murk_json(murk):
         return json.loads(outcome.stdout)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def pets(tmp_path_factory):
+    """The folders pets/train and pets/test, and votes.csv; only read."""
+    return lay_out_pets(tmp_path_factory.mktemp("pets"))
+
+
+@pytest.fixture(scope="session")
+def trained(pets, tmp_path_factory):
+    """A result folder, trained on the votes, and what the command told as JSON."""
+    out = tmp_path_factory.mktemp("trained") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MURK_CACHE", str(tmp_path_factory.mktemp("pixels")))
+        outcome = run("train", pets / "pets", "--side", 16, "--votes", pets / "votes.csv", "--noise", "symmetric:0.3",
+                      "--test-labels", "clean", "--epochs", 30, "--json", "-o", out)  # fmt: skip
+    return out, json.loads(outcome.stdout)

@@ -143,7 +143,8 @@ def _stored(reading: Reading, path: Path, noise: NoiseModel | None, spec: str | 
     facts, mixed = table.facts, Mixture(as_source(dataset.train), table.votes, noise, "copies")
     if facts:
         if facts["data"] != {"name": dataset.name, "sha256": content_sha256(dataset)}:
-            raise InputError(f"the votes in {path} are about {facts['data'].get('name')!r}, but {dataset.name} came")
+            raise InputError(f"the votes in {path} are about {facts['data'].get('name')!r} as it was when they were "
+                             f"drawn, but {dataset.name} came, or other content; draw them again")  # fmt: skip
         source, sha256 = noisy_images(facts["source"], dataset, skip_corrupt=skip_corrupt)
         if sha256 != facts.get("source_sha256"):
             raise InputError(f"{facts['source']} holds other images than when the votes in {path} were drawn; draw "
