@@ -200,7 +200,8 @@ def _print_shown(document: dict[str, Any]) -> None:
                 "for each class": ", ".join(f"{name} {count:,}" for name, count in list(per_class)[:50]),
             })  # fmt: skip
     if document["roles"]:
-        print_rows(f"Understood as {document['kind']}", ("part", "taken for"), list(document["roles"].items()))
+        article = "" if document["kind"] == "arrays" else "a "
+        print_rows(f"Understood as {article}{document['kind']}", ("part", "taken for"), list(document["roles"].items()))
     if document["oddities"]:
         print_rows("Odd", ("what looks odd",), [(oddity,) for oddity in document["oddities"]])
     if "sheet" in document:

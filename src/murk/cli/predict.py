@@ -96,7 +96,8 @@ def _features(folder: Path, place: str, given: Sequence[str]) -> list[str]:
 def _predicted(fit: Fit, part: str, examples: Examples, device: str) -> PredictedTable:
     """Predict one part of the data."""
     if examples.example_shape != fit.example_shape:
-        raise InputError(f"this fit takes examples of the shape {fit.example_shape}, but {examples.example_shape} came")
+        raise InputError(f"this fit takes examples of the shape {fit.example_shape}, but {examples.example_shape} "
+                         "came; bring such as it was trained on")  # fmt: skip
     ids = np.arange(len(examples)) if examples.ids is None else np.asarray(examples.ids)
     names = np.array([*examples.class_names, None], dtype=object)
     return PredictedTable(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-_ALIKE = 0.6  # of difflib's ratio; what is less alike was not mistyped
+_ALIKE = 0.7  # of difflib's ratio; what is less alike was not mistyped
 _LONGEST = 255  # characters that are compared
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from murk.data import Dataset, Examples, GivenVotes, Reading, as_source
+from murk.data.told_names import counted
 from murk.errors import InputError, refuse
 from murk.lab.mixed import Mixture
 from murk.noise import Annotators, Dilution, NoiseModel, StoredVotes, Votes
@@ -80,7 +81,7 @@ def _annotators_fault(given: GivenVotes | None, noise: NoiseModel | None) -> str
     names = () if given is None else given.annotators
     if len(names) == noise.num_annotators:
         return ""
-    known = f"the noise has a matrix for each of {noise.num_annotators} annotators, but"
+    known = f"the noise has matrices of {counted(noise.num_annotators, 'annotator')}, but"
     if not names:
         return f"{known} the votes do not say who voted; tell it by a column of annotators, or bring one matrix for all"
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
