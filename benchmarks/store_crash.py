@@ -68,7 +68,7 @@ def crash_trainings(folder: Path, *, runs: int, kills: int, seed: int) -> dict[s
     with Store(folder / "calm.sqlite") as calm, Store(folder / "killed.sqlite") as store:
         first: list[float] = []
         study.run(calm, executor=Processes(2), on_progress=lambda p: first.append(p.seconds) if p.ended else None)
-        while_at_work = 1.5 * first[0]  # in which workers start and end their first training
+        while_at_work = min(1.5 * first[0], PATIENCE)  # in which workers start and end their first training
         store.add_study(NAME, study.resolved())
         workers = 0
         for _ in range(kills // 2):
