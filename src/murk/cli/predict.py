@@ -16,7 +16,7 @@ from murk.cli.place import HowRead, is_path, read_shown, refuse_out
 from murk.cli.predicted import ENDINGS, PredictedTable, write_predictions
 from murk.data import Examples
 from murk.data.missing import did_you_mean_path
-from murk.data.table_file import TABLE_ENDINGS
+from murk.data.tables import TABLE_ENDINGS
 from murk.errors import DataError, InputError
 from murk.lab.result import FACTS, FIT, read_result
 from murk.learn import Fit

@@ -1,7 +1,6 @@
 """Where examples come from: arrays and memory maps, catalog sets, and sources that mix images at batch time."""
 
 from murk.data.catalog import entry, fetch, load, locate
-from murk.data.columns import Columns
 from murk.data.content import content_sha256
 from murk.data.download import Progress
 from murk.data.entries import ENTRIES, CatalogEntry
@@ -11,6 +10,7 @@ from murk.data.mix import ChannelMoments, Interleaved, Shown, WhiteNoise, channe
 from murk.data.read import read
 from murk.data.reading import GivenVotes, Reading
 from murk.data.sources import ArraySource, ImageSource, as_source
+from murk.data.tables.columns import Columns
 
 __all__ = [
     "ENTRIES",

@@ -24,8 +24,8 @@ from murk.data.examples import Dataset, Examples
 from murk.data.found import Found, FoundVotes, Pixels
 from murk.data.matching import matched
 from murk.data.reading import GivenVotes, Reading
+from murk.data.tables.vote_columns import twice_voted
 from murk.data.told_names import counted, told_names
-from murk.data.vote_columns import twice_voted
 from murk.errors import DataError, InputError, refuse
 
 _MOST_ANNOTATORS = 10_000_000

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from murk.data.table import TESTS, TRAIN
-from murk.data.table_columns import Table
-from murk.data.table_file import check_table
+from murk.data.tables.table import TESTS, TRAIN
+from murk.data.tables.table_columns import Table
+from murk.data.tables.table_file import check_table
 from murk.data.told_names import told_names
 from murk.errors import DataError, InputError
 

@@ -14,7 +14,6 @@ import numpy as np
 from murk.data.arrays import ENDINGS as ARRAY_ENDINGS
 from murk.data.arrays import found_in_arrays
 from murk.data.coded import Coded
-from murk.data.columns import Columns, Roles, found_columns
 from murk.data.content import content_sha256, remember_content
 from murk.data.decoded_files import DecodeSettings
 from murk.data.download import ProgressCallback
@@ -25,11 +24,18 @@ from murk.data.gathered import gathered
 from murk.data.huggingface import is_object, is_saved, table_of_object, table_of_saved
 from murk.data.missing import did_you_mean_path
 from murk.data.reading import Reading
-from murk.data.table import found_in_table
-from murk.data.table_columns import Table
-from murk.data.table_file import TABLE_ENDINGS, facts_beside, open_table
+from murk.data.tables import (
+    TABLE_ENDINGS,
+    Columns,
+    Roles,
+    Table,
+    facts_beside,
+    found_columns,
+    found_in_table,
+    open_table,
+    read_vote_table,
+)
 from murk.data.told_names import told_name
-from murk.data.vote_columns import read_vote_table
 from murk.errors import DataError, InputError, refuse
 
 __all__ = ["read"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from murk.data.table_columns import Table, quoted
+from murk.data.tables.table_columns import Table, quoted
 from murk.errors import refuse
 
 __all__ = ["Columns", "Roles", "found_columns"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from murk.data.columns import Columns, Roles
-from murk.data.table_columns import Table, quoted
+from murk.data.tables.columns import Columns, Roles
+from murk.data.tables.table_columns import Table, quoted
 from murk.errors import refuse
 
 _KNOWN_NAMES = {

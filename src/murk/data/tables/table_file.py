@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from murk.data.table_columns import Table
+from murk.data.tables.table_columns import Table
 from murk.errors import DataError, InputError
 
 CSV_ENDINGS, PARQUET_ENDINGS, JSON_ENDINGS = (".csv", ".tsv"), (".parquet", ".pq"), (".jsonl", ".ndjson", ".json")

@@ -10,10 +10,10 @@ from jaxtyping import Float64, Int64
 
 from murk.data.classes import emptied
 from murk.data.coded import Coded, in_rows, stacked
-from murk.data.columns import Columns, Roles
 from murk.data.found import FoundVotes
-from murk.data.recognition import recognised
-from murk.data.table_columns import Table, quoted
+from murk.data.tables.columns import Columns, Roles
+from murk.data.tables.recognition import recognised
+from murk.data.tables.table_columns import Table, quoted
 from murk.data.told_names import counted, told_name
 from murk.errors import DataError, refuse
 

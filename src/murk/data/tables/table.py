@@ -12,15 +12,15 @@ from jaxtyping import Float32, Int64, Shaped
 
 from murk.data.classes import emptied
 from murk.data.coded import Coded, compact, in_rows, shown_text
-from murk.data.columns import Columns, Roles
 from murk.data.decoded_files import DecodeSettings
-from murk.data.embedded import embedded_images
 from murk.data.found import Found, FoundVotes, Pixels, pixels_of
 from murk.data.image_files import image_files
-from murk.data.recognition import recognised
-from murk.data.table_columns import Table, repeats
+from murk.data.tables.columns import Columns, Roles
+from murk.data.tables.embedded import embedded_images
+from murk.data.tables.recognition import recognised
+from murk.data.tables.table_columns import Table, repeats
+from murk.data.tables.vote_columns import rows_as_codes, votes_of_table
 from murk.data.told_names import counted, told_name, told_names
-from murk.data.vote_columns import rows_as_codes, votes_of_table
 from murk.errors import refuse
 
 TRAIN, TESTS = ("train", "training"), (("val", "valid", "validation", "dev"), ("test", "testing"))
