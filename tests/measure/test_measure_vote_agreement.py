@@ -34,6 +34,8 @@ def test_votes_less_noisy_than_stated_are_refused_and_what_to_do_is_said():
     votes = Channel.symmetric(0.2, num_classes=4).draw(labels, seed=0)
     with pytest.raises(InputError, match=r"of 1,000 votes agree.* more than 600 .*less noisy than stated"):
         accuracy_from_votes(labels, votes, noise=Channel.symmetric(0.4, num_classes=4))
+    with pytest.raises(InputError, match="less noisy than stated"):  # at every level
+        accuracy_from_votes(labels, votes, noise=Channel.symmetric(0.4, num_classes=4), confidence_level=1 - 1e-15)
 
 
 def test_votes_of_an_exact_dilution_agree_with_perfect_predictions_as_often_as_it_says():

@@ -42,17 +42,20 @@ def agreement_doubt(
     Example:
         >>> agreement_doubt(80, sure=0, drawn=100, if_right=0.8, if_wrong=0.2)
         ''
-        >>> print(agreement_doubt(90, sure=0, drawn=100, if_right=0.8, if_wrong=0.2)[:72])
-        90 of 100 votes agree, but at no accuracy does this noise make more than
+        >>> "make more than 80 likely" in agreement_doubt(90, sure=0, drawn=100, if_right=0.8, if_wrong=0.2)
+        True
     """
     few, many = sorted((if_right, if_wrong))
     above, below = float(binom.sf(hits - sure - 1, drawn, many)), float(binom.cdf(hits, drawn, few))
     chance, bound = (above, f"more than {sure + drawn * many:,.0f}") if above < below else (
         below, f"fewer than {drawn * few:,.0f}"
     )  # fmt: skip
-    if chance >= least_chance:
+    if chance >= max(least_chance, IMPOSSIBLE):
         return ""
-    told = f"{hits:,} of {sure + drawn:,} votes agree, but at no accuracy does this noise make {bound} likely"
+    told = (
+        f"{hits:,} of {sure + drawn:,} votes agree with the predictions, but at no accuracy does this noise make {bound} "
+        "likely"
+    )
     if chance < IMPOSSIBLE:
         raise InputError(f"{told} (chance {chance:.1g}); {LESS_NOISY if above < below else OTHER_ORDER}")
     return f"{told} (chance {chance:.2g}): is the noise as stated?"
