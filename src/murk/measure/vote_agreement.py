@@ -53,8 +53,8 @@ def agreement_doubt(
     if chance >= max(least_chance, IMPOSSIBLE):
         return ""
     told = (
-        f"{hits:,} of {sure + drawn:,} votes agree with the predictions, but at no accuracy does this noise make {bound} "
-        "likely"
+        f"{hits:,} of {sure + drawn:,} votes agree with the predictions, but at no accuracy does this noise make "
+        f"{bound} likely"
     )
     if chance < IMPOSSIBLE:
         raise InputError(f"{told} (chance {chance:.1g}); {LESS_NOISY if above < below else OTHER_ORDER}")
