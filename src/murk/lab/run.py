@@ -348,7 +348,7 @@ def _estimates(
         estimates["accuracy_from_votes"] = accuracy_from_votes(probs, votes, noise=noise)
         remarks.pop("accuracy_from_votes", None)
     except InputError as error:
-        remarks["accuracy_from_votes"] = f"cannot say for this noise yet: {error}"
+        remarks["accuracy_from_votes"] = f"cannot say: {error}"
     return estimates, remarks
 
 
