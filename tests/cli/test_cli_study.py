@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -152,7 +153,9 @@ def test_watching_ends_when_nothing_waits_or_runs(finished, murk, tmp_path, monk
         one = run_id({"n": 1})
         store.add_study("more", [(one, {"n": 1})])
         steps = iter([lambda: store.start(one), lambda: store.fail(one, "no luck")])
-        monkeypatch.setattr("murk.cli.study.time.sleep", lambda seconds: next(steps)())
+        # the command's own clock alone: whoever else sleeps meanwhile takes no step
+        clock = SimpleNamespace(sleep=lambda seconds: next(steps)(), monotonic=time.monotonic)
+        monkeypatch.setattr("murk.cli.study.time", clock)
         outcome = murk("study status --watch")
     assert outcome.exit_code == 0 and "no luck" in outcome.stdout
     lines = [line for line in outcome.stderr.splitlines() if line.startswith("more")]
