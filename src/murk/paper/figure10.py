@@ -20,6 +20,7 @@ __all__ = ["BATCHES", "FIGURE", "H_ALPHA", "LIMIT_BATCH"]
 
 BATCHES = (32, 64, 128, 256)
 H_ALPHA, LIMIT_BATCH = "h-alpha", 128
+LIMIT_RATE = 1.0  # at every noise level, or a comparison of levels would compare the rates tuned for pairs
 
 
 def cells(size: Size, _: Any) -> Iterator[Cell]:
@@ -31,6 +32,7 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
                 setting = trained(way, {**base, "batch_size": batch})
                 yield Cell(f"α = {alpha}", way, batch, setting, size.seeds[0], level=alpha)
         limit = {**trained(PAPER, base), "batch_size": LIMIT_BATCH, "loss": "h-alpha"}
+        limit["learning_rate"] = LIMIT_RATE
         yield Cell(f"α = {alpha}", H_ALPHA, LIMIT_BATCH, limit, size.seeds[0], level=alpha)
 
 

@@ -54,7 +54,7 @@ SMOKE = Size(
 SMALL = Size(
     "small", {"data": "mnist", "train_size": 10_000, "passes": 100_000}, {"data": "cifar10", "train_size": 10_000,
     "passes": 100_000}, "cifar100", {"width": 16}, {"width": 16}, (3, 2), (0, 2, 5, 10, 20), (0, 2, 5, 10),
-    (300, 1000, 3000, 10_000), (0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
+    (30, 100, 300, 1000, 3000, 10_000), (0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
     "Size small, equal compute: as many images shown by either protocol, networks of half width (ResNet-18 of a "
     "quarter), alpha up to 20 (photographs: 10). Left out: the paper's 60,000 or 50,000 images, alpha up to 100, full "
     "width, and the many more images shown that training on pairs needs.",
