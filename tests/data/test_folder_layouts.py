@@ -6,8 +6,8 @@ import pytest
 from image_folders import drawn
 from PIL import Image
 
+import murk.data
 from murk.data import image_folder, load
-from murk.data.folder import read_folder
 from murk.errors import DataError, InputError
 
 SIDE = 6
@@ -22,7 +22,7 @@ def put(root, *names):
 
 
 def read(root, **settings):
-    return read_folder(root, side=SIDE, **{"processes": 1, **settings})
+    return murk.data.read(root, side=SIDE, **{"processes": 1, **settings})
 
 
 @pytest.mark.parametrize(("part", "others"), [("val", ["validation", "test"]), ("validation", ["test"]), ("test", [])])
@@ -156,4 +156,4 @@ def test_the_folder_itself_is_no_cache(tmp_path, cache):
 @pytest.mark.parametrize("path", ["nowhere", "nul\0", "x" * 5000, "\ud800"])
 def test_a_path_that_is_no_folder_is_refused_with_all_settings(path):
     with pytest.raises(InputError, match=r"expected a folder that holds images.*side.*processes.*cache"):
-        read_folder(path, side=0, processes=-1, cache="\0")
+        image_folder(path, side=0, processes=-1, cache="\0")

@@ -88,10 +88,10 @@ def run_script(root, *, processes, stop):
     return subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=300)
 
 
-def test_the_second_start_decodes_and_digests_nothing(root, decoded, monkeypatch):
+def test_the_second_start_decodes_nothing_and_knows_the_digest_that_it_verified(root, decoded, monkeypatch):
     first = read(root)
     assert len(decoded) == IMAGES and content_sha256(first) == computed_sha256(first)
-    monkeypatch.setattr(content, "computed_sha256", lambda _: pytest.fail("the pixels were read"))
+    monkeypatch.setattr(content, "computed_sha256", lambda _: pytest.fail("the pixels were read again"))
     second = read(root)
     assert content_sha256(second) == content_sha256(first) and len(decoded) == IMAGES
     assert np.array_equal(second.train.images, first.train.images)
@@ -115,10 +115,38 @@ def test_another_side_and_a_changed_file_are_decoded_anew(root, decoded, cache):
     assert len(decoded) == 3 * IMAGES and len(list((cache / "folders").iterdir())) == 3
 
 
-def test_a_folder_that_was_moved_finds_its_pixels_again(root, decoded):
+def test_a_folder_that_was_moved_or_copied_with_its_times_finds_its_pixels_again(root, decoded):
     read(root)
+    shutil.copytree(root, root.with_name("copied"))
+    assert read(root.with_name("copied")).name == "copied" and len(decoded) == IMAGES
     root.rename(root.with_name("moved"))
     assert read(root.with_name("moved")).name == "moved" and len(decoded) == IMAGES
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_two_folders_that_agree_in_names_sizes_and_times_have_pixels_of_their_own(tmp_path, cache, decoded, place):
+    row = {"first": 0, "middle": 50, "last": 99}[place]
+    for name, value in (("one", 0), ("two", 255)):
+        pixels = np.full((100, 100, 3), 128, np.uint8)
+        pixels[row, 50] = value
+        file = tmp_path / name / "cat/1.bmp"
+        file.parent.mkdir(parents=True)
+        Image.fromarray(pixels).save(file)
+        os.utime(file, ns=(0, 0))
+    images = [image_folder(tmp_path / name, side=100, processes=1).train.images for name in ("one", "two")]
+    assert [int(image[0, row, 50, 0]) for image in images] == [0, 255] and len(decoded) == 2
+
+
+def test_files_that_cannot_be_read_at_the_start_are_told_by_name(root, cache, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(decoded_files, "opened", refuse)
+    with pytest.raises(
+        DataError, match=r"18 images .*got 18 that cannot: train/.*_0\.png \(Permission.* and 13 more; make"
+    ):
+        read(root)
+    assert not cache.exists()
 
 
 @pytest.mark.parametrize("processes", [2, 3, None])
@@ -203,7 +231,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("suffix", [".png", ".JPEG"])
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_file_is_refused_by_name_and_nothing_is_kept(tmp_path, cache, damage, suffix):
+def test_a_damaged_file_is_refused_by_name_and_the_call_that_skips_it_goes_on(tmp_path, cache, decoded, damage, suffix):
     root = lay_out(tmp_path / "damaged", side=SIDE, suffix=suffix)
     file = root / f"train/n01443537/n01443537_2{suffix}"
     DAMAGE[damage](file)
@@ -211,7 +239,9 @@ def test_a_damaged_file_is_refused_by_name_and_nothing_is_kept(tmp_path, cache, 
         DataError, match=rf"18 images .*got 1 that cannot: train/n01443537/n01443537_2\{suffix} \(.*repl.*skip_corrupt"
     ):
         read(root)
-    assert files_in(kept(cache)) == []
+    assert files_in(kept(cache)) == ["done", "pixels"] and len(decoded) == IMAGES
+    assert len(read(root, skip_corrupt=True).train) == 11
+    assert decoded[IMAGES:] == [f"train/n01443537/n01443537_2{suffix}"]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -304,7 +334,7 @@ def test_a_cache_that_is_not_as_it_was_left_is_refused(root, cache, harm):
     assert len(read(root).train) == 12
 
 
-def test_verify_finds_a_single_changed_bit(root, cache):
+def test_a_single_changed_bit_is_found_at_the_next_start_or_in_many_pixels_when_asked_for(root, cache, monkeypatch):
     read(root)
     assert len(read(root, verify=True).train) == 12
     with open(kept(cache) / "pixels", "r+b") as file:
@@ -312,6 +342,11 @@ def test_verify_finds_a_single_changed_bit(root, cache):
         byte = file.read(1)[0]
         file.seek(5000)
         file.write(bytes([byte ^ 1]))
+    for asked in (None, True):
+        with pytest.raises(DataError, match="is damaged: expected content with SHA-256"):
+            read(root, verify=asked)
+    monkeypatch.setattr(decoded_files, "VERIFIED", IMAGES * SIDE * SIDE * 3 - 1)
+    assert len(read(root).train) == 12
     with pytest.raises(DataError, match="is damaged: expected content with SHA-256"):
         read(root, verify=True)
 

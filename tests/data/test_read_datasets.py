@@ -21,7 +21,7 @@ IMAGES = [Image.fromarray(drawn(seed, 12, 16)) for seed in range(4)]
 
 
 @pytest.fixture
-def pets():
+def pets(cache):
     """Four images with labels, one of them unknown."""
     features = datasets.Features({
         "image": datasets.Image(), "label": datasets.ClassLabel(names=["dog", "cat"]), "note": datasets.Value("string"),

@@ -10,11 +10,11 @@ import pytest
 from image_folders import files_in, kept, lay_out
 from PIL import Image
 
+import murk.data
 import murk.data.decoding as decoding
 import murk.data.pixel_cache as pixel_cache
 from murk.data import content_sha256, image_folder
 from murk.data.content import computed_sha256
-from murk.data.folder import read_folder
 from murk.errors import DataError
 
 SIDE = 12
@@ -55,22 +55,24 @@ def read(root, **settings):
 @pytest.mark.parametrize("processes", [1, 2])
 def test_damaged_files_are_left_out_where_that_is_asked_for_and_the_others_close_up(spoiled, cache, processes):
     root, bad, expected = spoiled
-    reading = read_folder(root, side=SIDE, processes=processes, skip_corrupt=True)
+    reading = murk.data.read(root, side=SIDE, processes=processes, skip_corrupt=True)
     train, test = reading.dataset.train, reading.dataset.test
     assert np.array_equal(np.concatenate([train.images, test.images]), expected)
     assert train.labels.tolist() == [0] * 3 + [1] + [2] * 3 and test.labels.tolist() == [0, 1, 1, 2, 2]
     left_out = {name.removeprefix("train/") for name in bad if name.startswith("train/")}
     assert len(left_out) == 5 and not left_out & {*train.ids}
     assert "6 corrupt files skipped: train/n01440764/n01440764_0.png (no image in one of JPEG" in reading.oddities[0]
+    assert reading.skipped == tuple(bad) and bad[5] not in reading.oddities[0]
+    assert reading.roles == {"train/": "7 images to train on, 3 classes", "val/": "5 images to test with"}
     assert (kept(cache) / "pixels").stat().st_size == expected.nbytes
 
 
 def test_what_was_left_out_is_remembered_so_that_the_second_start_decodes_nothing(spoiled, decoded):
     root, bad, _ = spoiled
-    first = read_folder(root, side=SIDE, processes=1, skip_corrupt=True)
+    first = murk.data.read(root, side=SIDE, processes=1, skip_corrupt=True)
     decoded.clear()
-    second = read_folder(root, side=SIDE, processes=1, skip_corrupt=True, verify=True)
-    assert decoded == [] and second.oddities == first.oddities
+    second = murk.data.read(root, side=SIDE, processes=1, skip_corrupt=True, verify=True)
+    assert decoded == [] and second.oddities == first.oddities and second.skipped == first.skipped == tuple(bad)
     assert content_sha256(second.dataset) == content_sha256(first.dataset) == computed_sha256(second.dataset)
     with pytest.raises(DataError, match=rf"got 6 that cannot: {bad[0]} .* and 1 more; .*as an earlier call did"):
         read(root)
@@ -117,3 +119,13 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_damaged(spoiled, decoded):
     shutil.copy2(away, gone)
     read(root, skip_corrupt=True)
     assert set(decoded) == {*bad, "train/n01440764/n01440764_1.png"}
+
+
+def test_a_call_that_skips_goes_on_from_one_that_refused(spoiled, decoded):
+    root, bad, expected = spoiled
+    with pytest.raises(DataError, match=r"got 6 that cannot: .*go on without them by `skip_corrupt=True`"):
+        read(root)
+    decoded.clear()
+    dataset = read(root, skip_corrupt=True)
+    assert sorted(decoded) == sorted(bad)
+    assert np.array_equal(np.concatenate([dataset.train.images, dataset.test.images]), expected)

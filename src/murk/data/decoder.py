@@ -13,9 +13,11 @@ import stat
 import sys
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PIL.Image import Image
 
 RULE = 2  # to be raised with every change of the pixels that `square` gives
@@ -161,6 +163,12 @@ def _eight_bits(image: Image) -> Image:
     return whole.point(lambda value: value * (255 / _FULL) + 0.5).convert("L")  # cut to whole numbers, so rounded
 
 
+def opened(path: str) -> BinaryIO:
+    """A file to be read; if it is a pipe by now, it is not waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    return open(os.open(path, flags), "rb")
+
+
 def content_of(path: str) -> bytes:
     """The bytes of an image file.
 
@@ -168,8 +176,7 @@ def content_of(path: str) -> bytes:
         OSError: the system cannot read it.
         ValueError: it is no regular file, or has more than 200 million bytes.
     """
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe is not waited for
-    with open(os.open(path, flags), "rb") as file:
+    with opened(path) as file:
         seen = os.fstat(file.fileno())
         if not stat.S_ISREG(seen.st_mode):
             raise ValueError("no regular file")
@@ -179,7 +186,18 @@ def content_of(path: str) -> bytes:
 
 
 def decode_block(block: Block) -> list[Fault]:
+    """Write the pixels of a block of files, as `write_block` says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on what is odd and harmless
+        return write_block(block, lambda at: content_of(os.path.join(block.root, block.names[at])))
+
+
+def write_block(block: Block, content: Callable[[int], bytes]) -> list[Fault]:
     """Write the pixels of a block, each image in its place, and flush them to the disk.
+
+    Args:
+        block: what to decode.
+        content: gives the bytes of its first, second, ... file, told by numbers from 0; as `content_of` fails.
 
     Returns:
         The files that give no pixels; their places are left as they are.
@@ -189,27 +207,25 @@ def decode_block(block: Block) -> list[Fault]:
     """
     decoded: list[tuple[int, bytes]] = []
     faults: list[Fault] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on what is odd and harmless
-        for name, position in zip(block.names, block.positions, strict=True):
-            pixels = _decoded(os.path.join(block.root, name), block.side, position)
-            if isinstance(pixels, Fault):
-                faults.append(pixels)
-            else:
-                decoded.append((position, pixels))
+    for at, position in enumerate(block.positions):
+        pixels = _decoded(content, at, block.side, position)
+        if isinstance(pixels, Fault):
+            faults.append(pixels)
+        else:
+            decoded.append((position, pixels))
     _write(block, decoded)
     return faults
 
 
-def _decoded(path: str, side: int, position: int) -> bytes | Fault:
+def _decoded(content: Callable[[int], bytes], at: int, side: int, position: int) -> bytes | Fault:
     try:
-        content = content_of(path)
+        packed = content(at)
     except OSError as error:
         return Fault(position, error.strerror or str(error), is_damaged=False)
     except ValueError as error:
         return Fault(position, str(error), is_damaged=True)
     try:
-        return square(content, side)
+        return square(packed, side)
     except MemoryError:
         return Fault(position, "out of memory", is_damaged=False)
     except Exception as error:  # damaged files make decoders fail in any way there is

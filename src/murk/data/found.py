@@ -96,7 +96,7 @@ class Found:
         ids: text or whole numbers [M], or None; the examples to train on are then called by their row.
         groups: text or whole numbers [M], or None.
         are_paths: ids are paths of files, which a vote may shorten as long as it stays clear.
-        parts: names of the two parts, such as ("train", "val"), that may stand before a path.
+        parts: names of the parts, such as ("train", "val"), that may stand before a path; () where it has none.
         left_out: what examples are called that are not read on purpose.
         votes: that lie with the examples themselves.
         class_names: that the data tell of themselves, in their order; () where they tell none.
@@ -122,3 +122,11 @@ class Found:
     def __len__(self) -> int:
         """M, the number of examples."""
         return len(self.labels.codes)
+
+    def called(self, position: int) -> str:
+        """What an example is called for the user: its id, below its part where there are parts; else its row."""
+        in_test = position >= self.num_train
+        if self.ids is None:
+            row = position - self.num_train if in_test else position
+            return f"row {row} to {'test with' if in_test else 'train on'}"
+        return f"{self.parts[in_test]}/{self.ids[position]}" if self.parts else str(self.ids[position])

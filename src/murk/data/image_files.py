@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
-import numpy as np
-from jaxtyping import Int64, UInt8
-
-from murk.data.decoded_files import DecodeSettings, FoundFile, ImageFiles, Wanted, decoded_files
+from murk.data.decoded_files import DecodeSettings, FoundFile, ImageFiles, WantedFiles, decoded_files, pixels_sha256
 from murk.data.download import ProgressCallback
 from murk.data.told_names import told_name, told_names
 from murk.errors import refuse
@@ -30,7 +26,7 @@ def image_files(
     cache: str | os.PathLike[str] | None = None,
     processes: int | None = None,
     skip_corrupt: bool = False,
-    verify: bool = False,
+    verify: bool | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> ImageFiles:
     """The pixels of image files that are given by name, for example by a table.
@@ -46,7 +42,8 @@ def image_files(
             platform's place). What is in it may be deleted at any time.
         processes: how many decode, at least 1; None: one for each processor.
         skip_corrupt: leave out files that cannot be decoded, and say which, rather than refuse them.
-        verify: read all pixels and compare their digest with what it was when they were written.
+        verify: whether a later call reads all pixels and compares their digest with what it was when they were
+            written; None: where they are at most 1 GiB, which takes less than a second once they are in memory.
         on_progress: called with a `Progress` (bytes of pixels) at the start and after each block of a first call.
 
     Returns:
@@ -75,7 +72,7 @@ def image_files(
     found = {name: _file(base, name, inside) for name in dict.fromkeys(names)} if os.path.isdir(base) else {}
     refuse([*folder_faults(base), *settings.faults(), *_name_faults(base, found, len(names))])
     files = [file for file in map(found.__getitem__, names) if isinstance(file, FoundFile)]
-    return decoded_files(Wanted(base, files, base.name, "files", _pixels_sha256), settings)
+    return decoded_files(WantedFiles(base, files, base.name, "files", pixels_sha256), settings)
 
 
 def folder_faults(root: Path) -> Iterator[str]:
@@ -141,10 +138,3 @@ def _file(root: Path, name: str, inside: dict[str, bool]) -> FoundFile | str:
     except OSError:
         return _NO_FILE
     return FoundFile(name, seen.st_size, seen.st_mtime_ns) if stat.S_ISREG(seen.st_mode) else _NO_FILE
-
-
-def _pixels_sha256(images: UInt8[np.ndarray, "M S S 3"], _: Int64[np.ndarray, " M"]) -> str:
-    digest = hashlib.sha256()
-    for start in range(0, len(images), 4096):
-        digest.update(np.ascontiguousarray(images[start : start + 4096]).data)
-    return digest.hexdigest()

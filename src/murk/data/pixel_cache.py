@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,12 @@ from murk.files import replace_file
 
 BLOCK_BYTES = 4 << 20
 _FEW = 32  # images of a block that are worth a flush to the disk, however few there are in all
+_REPAIR = "replace or remove them and call again, or go on without them by `skip_corrupt=True`: what is decoded is kept"
 _TURNS = 16  # blocks for each process, so that all end at about the same time
+
+
+Decode = Callable[..., Generator[tuple[Block, list[Fault]], None, None]]
+"""Decodes blocks by so many `processes`, as `decode_blocks` does."""
 
 
 class Record(NamedTuple):
@@ -95,7 +100,7 @@ class PixelCache:
             raise self._damaged(f"pixels of shape {list(shape)}, got {error}") from error
 
     def fill(
-        self, root: Path, names: Sequence[str], *, processes: int, skip_corrupt: bool = False
+        self, root: Path, names: Sequence[str], *, processes: int, skip_corrupt: bool, decode: Decode = decode_blocks
     ) -> Generator[int, None, None]:
         """Decode what is not there yet; stopped at any moment, the next call goes on.
 
@@ -105,13 +110,14 @@ class PixelCache:
             processes: how many decode, at least 1.
             skip_corrupt: leave damaged files out. Only if it is stopped in the seconds in which the images behind
                 such a file close up does the next call begin anew.
+            decode: decodes blocks.
 
         Yields:
             How many bytes are through, of `size`: at the start and after each block.
 
         Raises:
-            DataError: some files give no pixels, or the disk does not take them. What is decoded is kept, except when
-                a file is damaged: its repair makes another folder of it, which has another cache.
+            DataError: some files give no pixels, or the disk does not take them. What is decoded is kept, for a call
+                that skips the damaged files, too.
         """
         faults: list[Fault] = []
         try:
@@ -122,7 +128,7 @@ class PixelCache:
             yield through
             with (
                 open(self._done, "r+b", buffering=0) as marks,
-                closing(decode_blocks(blocks, processes=max(1, min(processes, len(blocks))))) as decoded,
+                closing(decode(blocks, processes=max(1, min(processes, len(blocks))))) as decoded,
             ):
                 for block, found in decoded:
                     faults += found
@@ -146,15 +152,6 @@ class PixelCache:
             DataError: the record cannot be written.
         """
         self._keep(record)
-
-    def refused(self, faults: Sequence[tuple[int, str]], names: Sequence[str], *, then: str) -> DataError:
-        """The error for files that give no pixels: position and reason of each, and what to do next."""
-        named = ", ".join(f"{told_name(names[position])} ({told_name(reason)})" for position, reason in faults[:NAMED])
-        more = f" and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
-        return DataError(
-            f"expected {self.count:,} images that can be decoded, got {len(faults):,} that cannot: {named}{more}; "
-            f"{then}"
-        )
 
     def _shape(self, skipped: Sequence[tuple[int, str]]) -> list[int]:
         return [self.count - len(skipped), self.side, self.side, 3]
@@ -190,17 +187,17 @@ class PixelCache:
             raise OSError(errno.ENOSPC, f"{needed:,} bytes are needed, {free:,} are free")
 
     def _refuse_faults(self, faults: Sequence[Fault], names: Sequence[str], skip_corrupt: bool) -> None:
-        """Refuse files that give no pixels, save those to be skipped; what becomes worthless by them is removed."""
+        """Refuse files that give no pixels, save those to be skipped; if none gives any, nothing is kept."""
         unread = [(fault.position, fault.reason) for fault in faults if not fault.is_damaged]
         damaged = [(fault.position, fault.reason) for fault in faults if fault.is_damaged]
         if unread and (skip_corrupt or not damaged):
-            raise self.refused(unread, names, then="make them readable and call again: what is decoded is kept")
-        if damaged and (not skip_corrupt or len(damaged) == self.count):
+            raise refused(unread, names, then="make them readable and call again: what is decoded is kept")
+        if len(damaged) == self.count:
             self._done.unlink(missing_ok=True)
             self._pixels.unlink(missing_ok=True)
-            skipping = ", or leave them out by `skip_corrupt=True`" if len(damaged) < self.count else ""
-            then = f"replace or remove them and call again{skipping}; nothing is kept"
-            raise self.refused(sorted(unread + damaged), names, then=then)
+            raise refused(damaged, names, then="replace or remove them and call again")
+        if damaged and not skip_corrupt:
+            raise refused(sorted(unread + damaged), names, then=_REPAIR)
 
     def _close_gaps(self, done: UInt8[np.ndarray, " N"]) -> None:
         """Move the images that lie behind a skipped file up, so that those that there are lie without a gap."""
@@ -235,6 +232,15 @@ class PixelCache:
 
     def _damaged(self, expected: str) -> DataError:
         return DataError(f"{self.folder} is damaged: expected {expected}; remove that folder and call again")
+
+
+def refused(faults: Sequence[tuple[int, str]], names: Sequence[str], *, then: str) -> DataError:
+    """The error for files that give no pixels: position and reason of each, and what to do next."""
+    named = ", ".join(f"{told_name(names[position])} ({told_name(reason)})" for position, reason in faults[:NAMED])
+    more = f" and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
+    return DataError(
+        f"expected {len(names):,} images that can be decoded, got {len(faults):,} that cannot: {named}{more}; {then}"
+    )
 
 
 def _size(path: Path) -> int:

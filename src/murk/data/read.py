@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache as asked_once
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,10 @@ import numpy as np
 
 from murk.data.arrays import ENDINGS as ARRAY_ENDINGS
 from murk.data.arrays import found_in_arrays
-from murk.data.coded import Coded
-from murk.data.content import content_sha256, remember_content
 from murk.data.decoded_files import DecodeSettings
 from murk.data.download import ProgressCallback
-from murk.data.examples import Dataset
-from murk.data.folder import read_folder
-from murk.data.found import Found, Pixels
+from murk.data.folder import listed_folder
+from murk.data.found import Found, Pixels, pixels_of
 from murk.data.gathered import gathered
 from murk.data.huggingface import is_object, is_saved, table_of_object, table_of_saved
 from murk.data.missing import did_you_mean_path
@@ -53,8 +51,9 @@ def read(
     cache: str | os.PathLike[str] | None = None,
     processes: int | None = None,
     skip_corrupt: bool = False,
-    verify: bool = False,
+    verify: bool | None = None,
     on_progress: ProgressCallback | None = None,
+    before_decoding: Callable[[Reading], object] | None = None,
 ) -> Reading:
     """Read examples, their labels and votes from wherever they are, and tell what was understood and what looks odd.
 
@@ -81,6 +80,9 @@ def read(
         side: edge in pixels to which images are brought.
         name: of the data set; "" takes that of the file or folder.
         cache, processes, skip_corrupt, verify, on_progress: as `image_folder` says.
+        before_decoding: called once, when all is right but the images, which are then still to be read; what it raises
+            ends the reading. It is given the reading as it will be, with black images in place of its own, whatever
+            they are, and nothing skipped.
 
     Returns:
         Reading. Oddities: columns and arrays that nothing uses, classes with fewer than 5 examples, names of classes
@@ -91,8 +93,6 @@ def read(
         InputError: what is named is not there or cannot be meant; labels that are not in `class_names`; ids twice;
             multi-label data, one-hot columns and regression targets. As many faults together as can be told.
         DataError: files are missing, damaged, too large, or hold Python objects.
-
-    Not promised: that embedded images of a table are cached; they are decoded at each call, into memory.
 
     Example:
         >>> import tempfile
@@ -105,8 +105,8 @@ def read(
         >>> pets.roles["ears"], pets.roles["vote_1"]
         ('features', 'votes')
     """  # noqa: E501 - rows of a table cannot be broken
-    refuse(_faults(columns))
     settings = DecodeSettings(side, cache, processes, skip_corrupt, verify, on_progress)
+    refuse([*_faults(columns), *settings.faults()])
     vote_table = None if votes is None else open_table(_existing(votes))
     source = _opened(path)
     tables = [*([source.table] if isinstance(source, Opened) else []), *([] if vote_table is None else [vote_table])]
@@ -114,23 +114,24 @@ def read(
     beside, roles = None, Roles()
     if vote_table is not None and votes is not None:
         beside, roles = read_vote_table(vote_table, facts_beside(Path(votes), vote_table), named[-1])
-    folder = None
+    listed = None
     if isinstance(source, Opened):
         found = found_in_table(
             source.table, named[0], settings, folder=source.folder, splits=source.splits, kind=source.kind
         )
     elif source.is_dir():
-        folder = read_folder(
-            source, side=side, cache=cache, processes=processes, skip_corrupt=skip_corrupt, verify=verify,
-            on_progress=on_progress,
-        )  # fmt: skip
-        found = _found_in_folder(folder, source)
+        listed = listed_folder(source, settings)
+        found = listed.found()
     else:
         found = found_in_arrays(source)
-    called = name or (folder.dataset.name if folder is not None else source.stem)
-    reading = gathered(found, beside=beside, class_names=class_names, none_of_these=none_of_these, name=called)
-    if folder is not None and _same_labels(folder.dataset, reading.dataset):
-        remember_content(reading.dataset, content_sha256(folder.dataset))
+    found = replace(found, pixels=asked_once(found.pixels))
+    called = name or (found.where if listed is not None else source.stem)
+    gather = partial(gathered, beside=beside, class_names=class_names, none_of_these=none_of_these, name=called)
+    if before_decoding is not None:
+        before_decoding(gather(replace(found, pixels=partial(_black, found, side))))
+    reading = replace(gather(found), skipped=_skipped(found))
+    if listed is not None:
+        reading = listed.completed(reading)
     told = {f"{beside.where}:{column}": said for column, said in roles.told.items()} if beside is not None else {}
     return replace(reading, roles={**reading.roles, **told}, oddities=(*reading.oddities, *roles.oddities))
 
@@ -188,21 +189,13 @@ def _named(columns: Columns, tables: Sequence[Table]) -> list[Columns]:
     return found_columns(columns, tables) if tables else []
 
 
-def _same_labels(one: Dataset, other: Dataset) -> bool:
-    """Whether two data sets of the same images have the same numbers as labels, and so the same content."""
-    return all(np.array_equal(a.labels, b.labels) for a, b in ((one.train, other.train), (one.test, other.test)))
+def _black(found: Found, side: int) -> Pixels:
+    """An image for each example, in the memory of a single byte."""
+    images = np.broadcast_to(np.uint8(0), (len(found), side, side, 3))
+    return pixels_of(images, np.arange(len(found)), num_train=found.num_train)
 
 
-def _found_in_folder(reading: Reading, folder: Path) -> Found:
-    """A folder of images that was read, as what was found in it; small classes are told anew, with those of votes."""
-    train, test = reading.dataset.train, reading.dataset.test
-    labels = np.concatenate([train.labels, test.labels])
-    ids = [part.ids for part in (train, test) if part.ids is not None]
-    pixels = Pixels(train.images, test.images if len(test) else None, np.arange(len(labels)))
-    parts = tuple(name[:-1] for name in reading.roles if name.endswith("/")) if len(test) else ()
-    return Found(
-        kind=reading.kind, where=folder.name, num_train=len(train), labels=Coded(labels, list(train.class_names)),
-        pixels=lambda: pixels, ids=np.concatenate(ids), are_paths=True, parts=parts if len(parts) == 2 else (),
-        class_names=train.class_names, roles=dict(reading.roles),
-        oddities=tuple(said for said in reading.oddities if not re.match(r"[\d,]+ class(es)? with fewer than", said)),
-    )  # fmt: skip
+def _skipped(found: Found) -> tuple[str, ...]:
+    """What the examples are called that have no pixels."""
+    left_out = np.setdiff1d(np.arange(len(found)), found.pixels().kept)
+    return tuple(map(found.called, left_out.tolist()))

@@ -51,6 +51,8 @@ class Reading:
         roles: what each column, array or part was taken for, in the reader's words.
         oddities: sentences on what is legal but looks wrong: columns that nothing uses, classes with few examples,
             corrupt files that were skipped.
+        skipped: what each example is called that was left out because its image could not be decoded, in order; not
+            shortened, as `oddities` is.
     """
 
     dataset: Dataset
@@ -59,3 +61,4 @@ class Reading:
     kind: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
     oddities: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
