@@ -273,7 +273,7 @@ def test_embedded_images_are_read_by_the_rule_for_files(tmp_path, table, pets):
     assert np.array_equal(reading.dataset.train.images, files.dataset.train.images)
     cells = [*cells, {"bytes": None, "path": str(pets / "one.png")}, {"bytes": b"no image", "path": None}]
     parquet.write_table(pa.table({"image": cells, "label": ["cat", "dog"] * 2}), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match=r"2 that cannot be decoded: row 2 \(only a path.*row 3"):
+    with pytest.raises(DataError, match=r"2 that cannot: row 2 of t\.parquet \(only a path.*row 3"):
         read(tmp_path / "t.parquet", side=6)
     reading = read(tmp_path / "t.parquet", side=6, skip_corrupt=True)
     assert reading.dataset.train.ids.tolist() == [0, 1] and "2 corrupt files skipped" in told(reading)

@@ -57,7 +57,7 @@ class _Cells:
     digest: Digest = pixels_sha256
 
     def names(self) -> list[str]:
-        return [f"row {row}" for row in self.rows]
+        return [f"row {row} of {self.title}" for row in self.rows]
 
     def key(self, side: int) -> str:
         """All that the cells hold, which is in memory anyway."""
