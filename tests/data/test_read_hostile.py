@@ -13,6 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from murk.data import Columns, read
+from murk.data.arrays import found_in_arrays
+from murk.data.gathered import gathered
 from murk.errors import MurkError
 
 QUICK = settings(max_examples=50, deadline=None)
@@ -175,3 +177,44 @@ def test_settings_that_are_none_are_refused(folder):
         with pytest.raises(MurkError, match="expected"):
             read(path, **wrong)
     path.unlink()
+
+
+DIGITS = "1" * 5000
+
+
+@pytest.mark.parametrize("text", [
+    f"x,label\n1,a{DIGITS}\n2,b\n", f"x,worker,vote\n1,a{DIGITS},u\n2,b,v\n", f"x,worker,vote\n1,{DIGITS},u\n2,3,v\n",
+], ids=["label", "annotator", "numbers"])  # fmt: skip
+def test_digits_without_end_are_text_as_any_other(text, folder):
+    tried(folder, text.encode(), "csv")
+
+
+@pytest.mark.parametrize("name", [DIGITS, "12345678", "007", "ann", "-1", "\u0663"])
+def test_an_annotator_that_is_no_number_in_votes_of_murk_is_refused(name, folder):
+    (folder / "data.csv").write_bytes(b"x,y\n1,2\n2,1\n")
+    (folder / "votes.csv").write_text(f"example,annotator,label\n0,{name},1\n1,0,1\n", encoding="utf-8")
+    (folder / "votes.csv.json").write_text('{"num_classes": 2, "num_examples": 2}')
+    with pytest.raises(MurkError, match="annotators"):
+        read(folder / "data.csv", votes=folder / "votes.csv")
+    for file in folder.iterdir():
+        file.unlink()
+
+
+@pytest.mark.parametrize("number", ["--1", "-", "+1", "2", DIGITS])
+def test_numbers_of_told_classes_are_refused_where_they_are_none(number, folder):
+    told = {"info": {"features": {"label": {"_type": "ClassLabel", "names": ["u", "v"]}}}}
+    columns = pa.table({"x": [1.0, 2.0, 3.0], "label": ["0", "-1", number]})
+    parquet.write_table(columns.replace_schema_metadata({"huggingface": json.dumps(told)}), folder / "data.parquet")
+    with pytest.raises(MurkError, match="to number its 2 classes"):
+        read(folder / "data.parquet")
+    (folder / "data.parquet").unlink()
+
+
+def test_class_names_may_be_an_array(folder):
+    np.savez(folder / "data.npz", X=np.eye(2), y=np.array(["u", "v"]))
+    found = found_in_arrays(folder / "data.npz")
+    assert gathered(found, class_names=np.array(["v", "u"])).dataset.class_names == ("v", "u")
+    for wrong in (np.array([]), np.array("u"), np.array([["u", "v"]]), np.array([1, 2])):
+        with pytest.raises(MurkError, match="expected class_names"):
+            gathered(found, class_names=wrong)
+    (folder / "data.npz").unlink()

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from murk.data import ImageSource, as_source
-from murk.data.sparse_source import SparseSource
+from murk.data import ImageSource, SparseSource, as_source
 from murk.errors import InputError
 
 MATRICES = arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 5)),
@@ -26,6 +25,8 @@ def test_a_batch_holds_the_rows_asked_for(written, make, data):
     source = SparseSource(make(written))
     rows = np.array(data.draw(st.lists(st.integers(0, len(written) - 1), max_size=8)), dtype=np.int64)
     assert isinstance(source, ImageSource) and as_source(source) is source
+    assert isinstance(as_source(make(written)), SparseSource)
+    assert (as_source(make(written)).batch(rows).numpy() == written[rows]).all()
     assert (len(source), source.example_shape, source.is_images) == (len(written), written.shape[1:], False)
     assert (source.batch(rows).numpy() == written[rows]).all()
     assert (source.take(rows).batch(np.arange(len(rows))).numpy() == written[rows]).all()

@@ -6,10 +6,12 @@ from murk.data.download import Progress
 from murk.data.entries import ENTRIES, CatalogEntry
 from murk.data.examples import Dataset, Examples
 from murk.data.folder import image_folder
+from murk.data.gathered import votes_on
 from murk.data.mix import ChannelMoments, Interleaved, Shown, WhiteNoise, channel_moments
 from murk.data.read import read
 from murk.data.reading import GivenVotes, Reading
 from murk.data.sources import ArraySource, ImageSource, as_source
+from murk.data.sparse_source import SparseSource
 from murk.data.tables.columns import Columns
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Progress",
     "Reading",
     "Shown",
+    "SparseSource",
     "WhiteNoise",
     "as_source",
     "channel_moments",
@@ -36,4 +39,5 @@ __all__ = [
     "load",
     "locate",
     "read",
+    "votes_on",
 ]

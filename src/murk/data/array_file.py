@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 
 from murk.errors import DataError
 
-LARGEST_UNPACKED = 64 << 30  # bytes that one array of an archive may say it unpacks to
+LARGEST_UNPACKED = 4 << 30  # bytes of memory that what a file is unpacked to may fill: what a laptop has
 _MOST_RATIO = 1100  # deflate cannot pack more tightly than 1,032 to 1, so that more is a lie
 _MOST_MEMBERS = 1000
 _HEADER = 10_000  # characters that a header may have
@@ -27,8 +27,8 @@ class ArrayFile(Mapping[str, Any]):
         path: an existing file.
 
     Raises:
-        DataError: it is no such file, or is damaged, holds Python objects, or says it unpacks to more than 64 GiB or
-            to more than its packed bytes can hold.
+        DataError: it is no such file, or is damaged, holds Python objects, or says that its arrays unpack to more than
+            4 GiB together, or one of them to more than its packed bytes can hold. An `.npy` is of any size.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,10 +78,14 @@ class ArrayFile(Mapping[str, Any]):
             name = member.filename.removesuffix(".npy")
             if name == member.filename or name in found:
                 raise self._damaged(f"{member.filename!r:.60} is no array, or is there twice")
-            if member.file_size > min(LARGEST_UNPACKED, 4096 + member.compress_size * _MOST_RATIO):
+            if member.file_size > 4096 + member.compress_size * _MOST_RATIO:
                 raise self._damaged(f"array {name!r:.60} says it unpacks to {member.file_size:,} bytes from "
                                     f"{member.compress_size:,}")  # fmt: skip
             found[name] = member
+        total = sum(member.file_size for member in members)
+        if total > LARGEST_UNPACKED:
+            raise self._damaged(f"its arrays say they unpack to {total:,} bytes, at most {LARGEST_UNPACKED:,} are "
+                                "taken into memory; examples alone may be of any size, saved by np.save")  # fmt: skip
         return found
 
     def _unpacked(self, member: zipfile.ZipInfo) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from murk.data.array_file import ArrayFile
+from murk.data.array_file import LARGEST_UNPACKED, ArrayFile
 from murk.data.coded import Coded, compact, in_rows, stacked
 from murk.data.found import Found, FoundVotes, Pixels
 from murk.data.layout import layout_faults
@@ -38,6 +38,7 @@ _TOLD = {
 }  # fmt: skip
 _EXAMPLES = ("images", "test_images")
 _MOST_CLASSES = 1_000_000
+_MOST_VOTES = 200_000_000  # cells, each of which takes a row of several columns
 
 
 def found_in_arrays(path: Path) -> Found:
@@ -101,9 +102,9 @@ def _examples(array: Any) -> Any:
     """Images with a channel, features as floats."""
     if array.dtype == np.uint8 and array.ndim == 3:
         return array[..., None]
-    if array.ndim == 2 and array.dtype.kind in "biu":
+    if array.ndim == 2 and array.dtype.kind in "biu" and array.size * 4 <= LARGEST_UNPACKED:
         return array.astype(np.float32)
-    return array
+    return array  # whole numbers that are left are refused, with what to do
 
 
 def _shape_faults(arrays: dict[str, Any], where: str) -> list[str]:
@@ -123,6 +124,9 @@ def _shape_faults(arrays: dict[str, Any], where: str) -> list[str]:
         kinds, hint = "iuU", "bring it into line"
         if role.endswith("votes"):
             want, kinds = [*want, array.shape[1] if array.ndim == 2 else "M"], "iu"
+            if array.size > _MOST_VOTES:
+                faults.append(f"expected at most {_MOST_VOTES:,} cells of {role} in {where}, got {array.size:,}; write "
+                              "them as a table, one row a vote")  # fmt: skip
         elif role.endswith("labels"):
             hint = "one label an example: multi-label, one-hot and regression targets are not served"
             kinds = "biuU"

@@ -14,7 +14,6 @@ from jaxtyping import Int64
 
 from murk.data.coded import LONGEST_NAME, Coded, in_rows, shown_text, stacked
 from murk.data.told_names import counted, told_name, told_names
-from murk.errors import refuse
 
 NO_LABEL, NONE_OF_THESE = -1, -2
 FEW = 5  # examples to train on, below which a class is odd
@@ -35,18 +34,14 @@ def class_names_of(
 
     Args:
         columns: the labels and votes of all parts.
-        given: by the user, and then all there are.
+        given: by the user, as `given_faults` has nothing against, and then all there are.
         told: by the data, in their order; what else occurs comes after them.
         none_of_these: an answer that is no class.
 
     Returns:
         Given names; else told ones and then what occurs, in natural order ("2" before "10").
-
-    Raises:
-        InputError: given names that are not different texts; all faults together.
     """
     if given is not None:
-        refuse(_given_faults(given))
         return tuple(given)
     every = stacked([column for column in columns if not numbers_of_classes(column, told)])
     texts = set(every.texts) - {none_of_these} - set(told)
@@ -152,8 +147,12 @@ def small_classes(counts: Int64[np.ndarray, " K"], class_names: Sequence[str], *
     )
 
 
-def _given_faults(given: Sequence[str]) -> list[str]:
-    if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray) or not len(given):
+def given_faults(given: Any) -> list[str]:
+    """What is wrong with the names of all classes as a user gives them: different texts in a list or array, or None."""
+    if given is None:
+        return []
+    listed = given.ndim == 1 if isinstance(given, np.ndarray) else isinstance(given, Sequence)
+    if isinstance(given, str) or not listed or not len(given):
         return [f"expected class_names as a sequence of text, got {given!r:.60}"]
     wrong = [name for name in given if not isinstance(name, str) or not name.strip()]
     if wrong:
@@ -222,6 +221,12 @@ def natural_order(texts: Iterable[str]) -> Callable[[str], Any]:
 
     def key(text: str) -> tuple[object, ...]:
         parts = re.split(r"(\d+)", text.casefold())
-        return (*((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), (1, 0, text))
+        return (*(_digits(part) if part.isdecimal() else (1, 0, part) for part in parts), (1, 0, text))
 
     return key
+
+
+def _digits(text: str) -> tuple[int, int, str]:
+    """Orders digits by value without making a number of them, which Python does of a few thousand digits at most."""
+    value = text.lstrip("0")
+    return 0, len(value), value

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
@@ -11,6 +14,7 @@ from murk.data.classes import (
     NO_LABEL,
     NONE_OF_THESE,
     class_names_of,
+    given_faults,
     label_faults,
     name_oddities,
     natural_order,
@@ -24,18 +28,19 @@ from murk.data.examples import Dataset, Examples
 from murk.data.found import Found, FoundVotes, Pixels
 from murk.data.matching import matched
 from murk.data.reading import GivenVotes, Reading
+from murk.data.tables import Columns, facts_beside, found_columns, open_table, read_vote_table
 from murk.data.tables.vote_columns import twice_voted
 from murk.data.told_names import counted, told_names
 from murk.errors import DataError, InputError, refuse
 
-_MOST_ANNOTATORS = 10_000_000
+_LONGEST_ANNOTATOR = 7  # digits of the number that is the name of an annotator
 
 
 def gathered(
     found: Found,
     *,
     beside: FoundVotes | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | np.ndarray | None = None,
     none_of_these: str | None = None,
     name: str = "",
 ) -> Reading:
@@ -52,13 +57,14 @@ def gathered(
         InputError: labels, votes or names of classes are not what they should be.
         DataError: images cannot be read, or none is left to train on.
     """
-    refuse([_both(found, beside), _none_fault(none_of_these)])
+    refuse([_both(found, beside), _none_fault(none_of_these), *given_faults(class_names)])
+    given_names = None if class_names is None else tuple(map(str, class_names))
     odd: tuple[str, ...] = ()
     if beside is not None:
         beside, odd = matched(beside, found)
     votes = found.votes if beside is None else beside
-    names = _classes(found, votes, class_names, none_of_these)
-    known = class_names or found.class_names
+    names = _classes(found, votes, given_names, none_of_these)
+    known = given_names or found.class_names
     labels = _numbers(found.labels, names, known, None)
     pixels = found.pixels()
     num_train = len(pixels.train)
@@ -71,6 +77,53 @@ def gathered(
     test_votes = parts[1] if parts[1] is not None and len(parts[1]) else None
     oddities = (*found.oddities, *odd, *pixels.oddities, *told)
     return Reading(dataset, parts[0], test_votes, found.kind, found.roles, oddities)
+
+
+def votes_on(
+    dataset: Dataset,
+    path: str | os.PathLike[str],
+    *,
+    columns: Columns | None = None,
+    none_of_these: str | None = None,
+) -> Reading:
+    """Read a table of votes on examples that are in memory already, such as those of a set of the catalog.
+
+    Args:
+        dataset: whose classes the votes name or number, and whose examples to train on they are about: told by their
+            ids where these are text (paths may be shortened), else by their row from 0.
+        path: of the table, wide or long, as `votes` of `murk.data.read`.
+        columns: which columns are what, where their names do not tell.
+        none_of_these: the text of an answer that no class fits.
+
+    Returns:
+        Reading with the data as it is, the votes on it, and what looks odd about them.
+
+    Raises:
+        InputError: columns, examples or votes are not what they should be.
+        DataError: no such file, or it is damaged or too large.
+
+    Example:
+        >>> import tempfile
+        >>> import murk
+        >>> from murk.data import votes_on
+        >>> path = Path(tempfile.mkdtemp()) / "votes.csv"
+        >>> _ = path.write_text("example,worker,label,weight\\n7,ann,3,0.5\\n7,bob,5,1\\n")
+        >>> votes = votes_on(murk.load("digits"), path).votes
+        >>> votes.example.tolist(), votes.label.tolist(), votes.weight.tolist(), votes.annotators
+        ([7, 7], [3, 5], [0.5, 1.0], ('ann', 'bob'))
+    """
+    path, train = Path(path), dataset.train
+    table = open_table(path)
+    beside, roles = read_vote_table(table, facts_beside(path, table), found_columns(columns or Columns(), [table])[0])
+    ids = train.ids if train.ids is not None and train.ids.dtype.kind == "U" else None
+    found = Found(
+        kind="", where=dataset.name or "the data", num_train=len(train),
+        labels=Coded(np.asarray(train.labels), list(train.class_names)),
+        pixels=lambda: Pixels(train.images, None, np.arange(len(train))), ids=ids, are_paths=ids is not None,
+    )  # fmt: skip
+    read = gathered(found, beside=beside, class_names=train.class_names, none_of_these=none_of_these)
+    told = {f"{beside.where}:{column}": said for column, said in roles.told.items()}
+    return replace(read, dataset=dataset, roles=told, oddities=(*read.oddities, *roles.oddities))
 
 
 def _both(found: Found, beside: FoundVotes | None) -> str:
@@ -87,7 +140,7 @@ def _none_fault(none_of_these: str | None) -> str:
 
 
 def _classes(
-    found: Found, votes: FoundVotes | None, given: Sequence[str] | None, none_of_these: str | None
+    found: Found, votes: FoundVotes | None, given: tuple[str, ...] | None, none_of_these: str | None
 ) -> tuple[str, ...]:
     """The names of the classes, or everything that is wrong with the labels and votes."""
     columns = {f"labels of {found.where}": found.labels}
@@ -161,13 +214,18 @@ def _annotators(votes: FoundVotes) -> tuple[Int64[np.ndarray, " V"] | None, tupl
         return None, ()
     texts = votes.annotator.texts
     names = sorted(texts, key=natural_order(texts))
-    if votes.num_classes and names and names[-1].isdecimal() and int(names[-1]) < _MOST_ANNOTATORS:
-        names = list(map(str, range(int(names[-1]) + 1)))
+    if votes.num_classes:
+        if not all(map(_is_number, texts)):
+            raise DataError(f"expected annotators of {votes.where} as whole numbers from 0 of at most "
+                            f"{_LONGEST_ANNOTATOR} digits, got {told_names(texts)}; write the votes again")  # fmt: skip
+        names = list(map(str, range(max(map(int, texts), default=-1) + 1)))
     place = {name: number for number, name in enumerate(names)}
-    if not all(text in place for text in texts):
-        raise DataError(f"expected annotators of {votes.where} as whole numbers from 0, got {told_names(texts)}; write "
-                        "the votes again")  # fmt: skip
     return np.array([*(place[text] for text in texts), -1], np.int64)[votes.annotator.codes], tuple(names)
+
+
+def _is_number(text: str) -> bool:
+    """Whether this is what an annotator of murk's own tables is called."""
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ANNOTATOR and str(int(text)) == text
 
 
 def _dataset(

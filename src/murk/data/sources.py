@@ -7,10 +7,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Shaped
+from scipy import sparse
 
 from murk.data.examples import Examples
 from murk.data.layout import layout_faults
 from murk.data.rows import Indices, checked_rows
+from murk.data.sparse_source import SparseSource
 from murk.errors import InputError, refuse
 
 Device = str | torch.device
@@ -149,30 +151,35 @@ class ArraySource:
         return tensor if self.is_images else tensor.to(torch.float32)
 
 
-def as_source(images: np.ndarray | torch.Tensor | Examples | ImageSource) -> ImageSource:
+def as_source(images: Any) -> ImageSource:
     """Whatever holds images, as a source of them.
 
     Args:
-        images: an array or memory map or tensor (uint8 [N,H,W,C] or float [N,D]), `Examples`, or a source, which is
-            returned as it is.
+        images: an array or memory map or tensor (uint8 [N,H,W,C] or float [N,D]); a SciPy sparse matrix of features
+            [N,D] in any format, copied as float32 CSR; `Examples`; or a source, which is returned as it is.
 
     Raises:
-        InputError: anything else.
+        InputError: anything else, or features that are not finite in float32.
 
     Example:
         >>> import numpy as np
         >>> from murk.data import as_source
         >>> len(as_source(np.zeros((3, 8, 8, 1), np.uint8)))
         3
+        >>> as_source(sparse.csr_array([[0.0, 2.0], [3.0, 0.0]])).batch([1]).tolist()
+        [[3.0, 0.0]]
     """
     if isinstance(images, Examples):
         return ArraySource.of(images)
     if isinstance(images, np.ndarray | torch.Tensor):
         return ArraySource(images)
+    if sparse.issparse(images):
+        return SparseSource(images)
     if isinstance(images, ImageSource):
         return images
     raise InputError(
-        f"expected an array, a tensor, Examples or an image source, got {type(images).__name__}; use np.asarray(...)"
+        f"expected an array, a tensor, a SciPy sparse matrix, Examples or an image source, got {type(images).__name__}"
+        "; use np.asarray(...)"
     )
 
 

@@ -10,7 +10,6 @@ from jaxtyping import Float32
 from scipy import sparse
 
 from murk.data.rows import Indices, checked_rows
-from murk.data.sources import Device
 from murk.errors import refuse
 
 __all__ = ["SparseSource"]
@@ -30,7 +29,7 @@ class SparseSource:
             together.
 
     Example:
-        >>> from murk.data.sparse_source import SparseSource
+        >>> from murk.data import SparseSource
         >>> source = SparseSource(sparse.csr_array([[0.0, 2.0], [0.0, 0.0], [3.0, 0.0]]))
         >>> source.batch([2, 0]).tolist()
         [[3.0, 0.0], [0.0, 2.0]]
@@ -74,7 +73,7 @@ class SparseSource:
         chosen.matrix = self.matrix[checked_rows(rows, len(self))]
         return chosen
 
-    def batch(self, indices: Indices, *, device: Device = "cpu") -> Float32[torch.Tensor, "B D"]:
+    def batch(self, indices: Indices, *, device: str | torch.device = "cpu") -> Float32[torch.Tensor, "B D"]:
         """The rows of these indices, written out on `device`.
 
         Raises:

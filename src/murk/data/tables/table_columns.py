@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from murk.data.coded import Coded, coded_column, compact, is_text
+from murk.data.coded import Coded, coded_column, compact, is_text, shown_text
 from murk.errors import InputError
 
 Kind = Literal["number", "text", "list", "image", "empty", "other"]
@@ -91,11 +91,12 @@ class Table:
         classes = self.told_classes(name)
         if not classes:
             return coded
-        wrong = [text for text in coded.texts if not (text.lstrip("-").isdecimal() and -1 <= int(text) < len(classes))]
+        named = {str(number): name for number, name in enumerate(classes)} | {"-1": ""}
+        wrong = [text for text in coded.texts if text not in named]
         if wrong:
             raise InputError(f"expected column {name!r} of {self.where} to number its {len(classes)} classes, got "
-                             f"{wrong[0]!r}; write the table again")  # fmt: skip
-        return compact(coded.codes, ["" if text == "-1" else classes[int(text)] for text in coded.texts])
+                             f"{shown_text(wrong[0])}; write the table again")  # fmt: skip
+        return compact(coded.codes, [named[text] for text in coded.texts])
 
     def told_classes(self, name: str) -> tuple[str, ...]:
         """The names that a class label of Hugging Face tells, or ()."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from murk.data.array_file import LARGEST_UNPACKED
 from murk.data.tables.table_columns import Table
 from murk.errors import DataError, InputError
 
@@ -15,24 +17,28 @@ CSV_ENDINGS, PARQUET_ENDINGS, JSON_ENDINGS = (".csv", ".tsv"), (".parquet", ".pq
 TABLE_ENDINGS = (*CSV_ENDINGS, *PARQUET_ENDINGS, *JSON_ENDINGS)
 LONGEST_CELL = 1 << 20  # bytes of text in one cell
 MOST_ROWS, MOST_COLUMNS = 200_000_000, 100_000
-LARGEST_UNPACKED = 64 << 30  # bytes that a Parquet file may say it unpacks to
 _BLOCK = 16 << 20  # bytes read at a time; no row may be longer
 _HEADER = 1 << 20
 _DEEPEST = 32  # brackets within brackets of a JSON line: deeper ones would exhaust the parser's stack
-_NOTE = 1 << 20
+_NOTE = 64 << 20  # bytes of JSON beside a table: the matrices of a noise model are part of it
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}  # bytes of a value in memory
 
 
-def open_table(path: Path) -> Table:
+def open_table(path: Path, *, may_be_empty: bool = False) -> Table:
     """Open a table by its ending.
 
     .csv and .tsv: UTF-8 with or without a mark, separated by comma, semicolon or tab (whichever the header holds most
     of), a header line, quoted line breaks allowed; only an empty cell is empty. .parquet (.pq): plain columns.
     .jsonl, .ndjson (.json): one object a line.
 
+    Args:
+        path: of the file.
+        may_be_empty: whether a table without rows will do.
+
     Raises:
         InputError: another ending.
         DataError: no such file, or not what its name says; no rows, a column name twice, a cell above 1 MiB, more than
-            200 million rows or 100,000 columns.
+            200 million rows or 100,000 columns, or Parquet that fills more than 4 GiB of memory.
     """
     ending = path.suffix.lower()
     if ending not in TABLE_ENDINGS:
@@ -40,7 +46,7 @@ def open_table(path: Path) -> Table:
     if not path.is_file():
         raise DataError(f"expected a table at {str(path)!r}, got no file there; check the path")
     table = _opened(path, ending)
-    check_table(str(path), table)
+    check_table(str(path), table, may_be_empty=may_be_empty)
     return Table(path.name, table, numbers_are_text=ending in CSV_ENDINGS)
 
 
@@ -50,10 +56,21 @@ def facts_beside(path: Path, table: Table) -> dict[str, Any]:
     Raises:
         DataError: something is said, but garbled.
     """
+    return told_facts(path, table.metadata)
+
+
+def told_facts(path: Path, metadata: dict[bytes, bytes]) -> dict[str, Any]:
+    """As `facts_beside`, of a table of which only the metadata is known: that of its Parquet schema, else {}.
+
+    Raises:
+        DataError: something is said, but garbled.
+    """
     beside = path.with_name(f"{path.name}.json")
-    said = table.metadata.get(b"murk", b"")
+    said = metadata.get(b"murk", b"")
     try:
-        if not said and path.suffix.lower() in CSV_ENDINGS and beside.is_file() and beside.stat().st_size <= _NOTE:
+        if not said and path.suffix.lower() in CSV_ENDINGS and beside.is_file():
+            if beside.stat().st_size > _NOTE:
+                raise ValueError(f"it is longer than {_NOTE:,} bytes")
             said = beside.read_bytes()
         facts = json.loads(said) if said else {}
     except (OSError, ValueError, RecursionError) as error:
@@ -67,7 +84,7 @@ def _opened(path: Path, ending: str) -> Any:
     kind, hint, reader = {
         "c": ("CSV", "save it as UTF-8 with one header line, every row as wide as it", _csv),
         "t": ("CSV", "save it as UTF-8 with one header line, every row as wide as it", _csv),
-        "p": ("Parquet", "write it again", _parquet),
+        "p": ("Parquet", "write it again", lambda path: parquet_rows([path])),
         "j": ("JSON lines", "write one object a line, in UTF-8, a column always of one kind", _json_lines),
         "n": ("JSON lines", "write one object a line, in UTF-8, a column always of one kind", _json_lines),
     }[ending[1]]
@@ -80,7 +97,7 @@ def _opened(path: Path, ending: str) -> Any:
         raise DataError(f"{path} cannot be read as {kind} ({said}); {hint}") from error
 
 
-def check_table(path: str, table: Any) -> None:
+def check_table(path: str, table: Any, *, may_be_empty: bool = False) -> None:
     """Refuse what no table of examples looks like, by `DataError`; `path` is its name for messages."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -91,7 +108,7 @@ def check_table(path: str, table: Any) -> None:
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise DataError(f"expected columns of different names in {path}, got {twice[0]!r} twice; rename one")
-    if not names or not table.num_rows:
+    if not names or not (table.num_rows or may_be_empty):
         raise DataError(f"expected rows of examples or votes in {path}, got none; check how it was written")
     if table.num_rows > MOST_ROWS or len(names) > MOST_COLUMNS:
         raise DataError(
@@ -156,23 +173,62 @@ def _check_quotes(path: Path, table: Any) -> None:
             raise ValueError("a quote is opened and never closed")
 
 
-def _parquet(path: Path) -> Any:
-    """All columns; text as dictionaries, so that a cell that is repeated is held once."""
+def parquet_rows(paths: Sequence[Path], *, held: int = 0) -> Any:
+    """The rows of Parquet files with the same columns, one below the other, in bounded memory.
+
+    Text and bytes come as dictionaries, so that a cell that is repeated is held once. What the files say of themselves
+    is summed up before any of it is read; as that may be a lie, what is in memory is counted after each row group.
+
+    Args:
+        paths: of the files.
+        held: bytes of memory that others fill already.
+
+    Raises:
+        ValueError, OSError, pyarrow.ArrowException: damaged, too large, or with different columns.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    from murk.data.coded import is_text
+    rows, columns, unpacked, texts = 0, 0, held, []
+    for path in paths:
+        with parquet.ParquetFile(path) as file:
+            told, schema = file.metadata, file.schema
+        leaves = [schema.column(leaf) for leaf in range(len(schema))]
+        texts.append([leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"])
+        rows, columns = rows + told.num_rows, max(columns, told.num_columns)
+        unpacked += sum(_decoded_size(told, group, leaves) for group in range(told.num_row_groups))
+    if not 0 <= rows <= MOST_ROWS or columns > MOST_COLUMNS or not 0 <= unpacked <= LARGEST_UNPACKED:
+        raise ValueError(f"it says it holds {rows:,} rows, {columns:,} columns and {unpacked:,} bytes in memory, above "
+                         f"{MOST_ROWS:,}, {MOST_COLUMNS:,} or {LARGEST_UNPACKED:,}; split it")  # fmt: skip
+    groups: list[Any] = []
+    for path, as_dictionary in zip(paths, texts, strict=True):
+        with parquet.ParquetFile(path, read_dictionary=as_dictionary) as file:
+            groups.extend(_within_memory(file, held + sum(group.nbytes for group in groups)))
+    return pa.concat_tables(groups)
 
-    with parquet.ParquetFile(path) as file:
-        told, schema = file.metadata, file.schema_arrow
-        unpacked = sum(told.row_group(group).total_byte_size for group in range(told.num_row_groups))
-    if told.num_rows > MOST_ROWS or not 0 <= unpacked <= LARGEST_UNPACKED or told.num_columns > MOST_COLUMNS:
-        raise ValueError(
-            f"it says it holds {told.num_rows:,} rows, {told.num_columns:,} columns and {unpacked:,} bytes, above "
-            f"{MOST_ROWS:,}, {MOST_COLUMNS:,} or {LARGEST_UNPACKED:,}"
-        )
-    texts = [field.name for field in schema if is_text(field.type)]
-    with parquet.ParquetFile(path, read_dictionary=texts) as file:
-        return file.read()
+
+def _within_memory(file: Any, held: int) -> Iterator[Any]:
+    """The row groups of an open file as long as they fit beside what is held; one without rows if it has none."""
+    if not file.num_row_groups:
+        yield file.read()
+    for group in range(file.num_row_groups):
+        rows = file.read_row_group(group)
+        held += rows.nbytes
+        if held > LARGEST_UNPACKED:
+            raise ValueError(f"it fills more than {LARGEST_UNPACKED:,} bytes of memory; split it")
+        yield rows
+
+
+def _decoded_size(told: Any, group: int, leaves: Sequence[Any]) -> int:
+    """Bytes in memory of a row group: of numbers all values, of text and bytes a code a value and each text once."""
+    size = 0
+    for leaf, column in enumerate(leaves):
+        chunk = told.row_group(group).column(leaf)
+        if min(chunk.num_values, chunk.total_uncompressed_size) < 0:
+            raise ValueError("it says it holds less than nothing")
+        width = column.length if column.physical_type == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(column.physical_type)
+        size += chunk.num_values * (width or 4) + (chunk.total_uncompressed_size if width is None else 0)
+    return size
 
 
 def _json_lines(path: Path) -> Any:
@@ -193,8 +249,11 @@ def _json_lines(path: Path) -> Any:
 
 
 def _check_lines(path: Path) -> None:
-    """See that each line closes what it opens and nests no deeper than 32, before a parser that recurses sees it."""
-    done = 0
+    """See that each line closes what it opens and nests no deeper than 32, before a parser that recurses sees it.
+
+    A name in a single line makes a column of all lines, so that few bytes could ask for much memory.
+    """
+    done, names = 0, set[tuple[bytes, ...]]()
     for block in _blocks(path, whole_lines=True):
         marks = np.frombuffer(block, np.uint8)
         quotes = marks == ord('"')
@@ -214,6 +273,21 @@ def _check_lines(path: Path) -> None:
         if len(depth) and (depth.max() > _DEEPEST or depth.min() < 0):
             raise ValueError(f"brackets nest deeper than {_DEEPEST} or close what was not opened")
         done += len(ends) - 1
+        colons = np.flatnonzero((marks == ord(":")) & ~within & (depth > 0))
+        names.update(_names(block, np.flatnonzero(quotes), colons, depth[colons]))
+        if done * len(names) * 8 > LARGEST_UNPACKED:
+            raise ValueError(f"{done:,} lines with {len(names):,} columns fill more than {LARGEST_UNPACKED:,} bytes of "
+                             "memory; split it")  # fmt: skip
+
+
+def _names(block: bytes, quotes: np.ndarray, colons: np.ndarray, depths: np.ndarray) -> Iterator[tuple[bytes, ...]]:
+    """What stands in the quotes before each colon, after the names of the objects that it is in."""
+    after = np.searchsorted(quotes, colons)
+    starts, stops = (quotes[np.maximum(after - back, 0)].tolist() if len(quotes) else [] for back in (2, 1))
+    path: tuple[bytes, ...] = ()
+    for start, stop, depth in zip(starts, stops, depths.tolist(), strict=False):
+        path = (*path[:depth], *((b"",) * (depth - len(path))), block[start + 1 : stop])
+        yield path
 
 
 def _escaped(marks: np.ndarray) -> np.ndarray:

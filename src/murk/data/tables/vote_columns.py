@@ -17,6 +17,8 @@ from murk.data.tables.table_columns import Table, quoted
 from murk.data.told_names import counted, told_name
 from murk.errors import DataError, refuse
 
+_MOST = {"num_examples": 200_000_000, "num_classes": 1_000_000}
+
 
 def votes_of_table(table: Table, roles: Roles, example: Coded) -> tuple[FoundVotes | None, Int64[np.ndarray, " V"]]:
     """The votes of a table whose columns are known, and the row of each; None where it has none.
@@ -109,10 +111,10 @@ def rows_as_codes(count: int) -> Coded:
 
 
 def _told_size(table: Table, facts: dict[str, Any], name: str) -> int:
-    size = facts.get(name)
-    if type(size) is not int or not 1 <= size < 1 << 40:
-        raise DataError(f"expected {name} of the votes in {table.where} as a whole number, got {size!r:.40}; write the "
-                        "votes again")  # fmt: skip
+    size, most = facts.get(name), _MOST[name]
+    if type(size) is not int or not 1 <= size <= most:
+        raise DataError(f"expected {name} of the votes in {table.where} as a whole number from 1 to {most:,}, got "
+                        f"{size!r:.40}; write the votes again")  # fmt: skip
     return size
 
 
