@@ -198,7 +198,8 @@ def test_reading_a_folder_goes_on_after_ctrl_c(pets, monkeypatch):
 def test_noisy_images_come_from_a_path_and_are_found_again_until_they_change(own):
     (own / "pets" / "test").rename(own / "others")
     dilute = ["dilute", own / "pets", "--side", 16, "--alpha", 1, "--source", own / "others", "-o", "v.parquet"]
-    train = [own / "pets", "--side", 16, "--votes", "v.parquet", "--model", "perceptron", "--epochs", 1, "-o"]
+    train = [own / "pets", "--side", 16, "--votes", "v.parquet", "--source", own / "others", "--model", "perceptron",
+             "--epochs", 1, "-o"]  # fmt: skip
     run(*dilute)
     assert trained_on(*train, "run")["facts"]["training_examples"] == 120
     Image.new("RGB", (15, 12), "white").save(own / "others" / "cat" / "cat-test0.png")

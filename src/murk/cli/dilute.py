@@ -37,8 +37,9 @@ from murk.lab.vote_table import ENDINGS, plain_noise
 from murk.noise import Dilution
 from murk.noise.dilute import SOURCES
 
-__all__ = ["dilute", "noisy_images"]
+__all__ = ["dilute", "images_at", "images_called"]
 
+SETS = tuple(entry.name for entry in ENTRIES)
 SOURCE_HELP = (
     "Where noisy images come from: copies (of the image itself), same-set, white, or other images: a NAME of the "
     "catalog or a PATH."
@@ -77,11 +78,12 @@ def dilute(
     if source != "copies" and not isinstance(model, Dilution):
         raise InputError(f"--source {source} goes with a dilution, so many noisy images a clean one: --alpha 20, but "
                          f"--noise {spec} came; give that, or leave --source out")  # fmt: skip
-    images, sha256 = noisy_images(source, dataset, skip_corrupt=skip_corrupt)
+    images, sha256 = _noisy_images(source, dataset, skip_corrupt=skip_corrupt)
     mixed = mixture(dataset.train, model, source=images, seed=seed)
     facts: dict[str, Any] = {
         "murk": murk.__version__, "data": {"name": dataset.name, "sha256": content_sha256(dataset)}, "noise": spec,
-        "drawn_by": plain_noise(model), "source": source, "source_sha256": sha256, "seed": seed,
+        "drawn_by": plain_noise(model), "source": source if sha256 is None else Path(source).resolve().name,
+        "source_sha256": sha256, "seed": seed,
     }  # fmt: skip
     with progress_bar(f"writing {out.name}") as advance:
         rows = write_votes(out, mixed.votes, facts=facts, shown=None if source == "copies" else mixed.shown,
@@ -94,23 +96,27 @@ def dilute(
         print_facts(f"Votes on {dataset.name}", document)
 
 
-def noisy_images(source: str, dataset: Dataset, *, skip_corrupt: bool) -> tuple[str | Examples, str | None]:
-    """Give the source by its word, or the training part of a set, of images at a path those of the data's size.
+def images_at(path: str, dataset: Dataset, *, skip_corrupt: bool) -> tuple[Examples, str]:
+    """Give the training part of what lies at a path, images of the data's size, and the digest of the whole."""
+    side = dataset.example_shape[0] if dataset.train.is_images else None
+    found = read_shown(path, HowRead(side, skip_corrupt)).dataset
+    return found.train, content_sha256(found)
 
-    Returns:
-        The source, and of what lies at a path its digest.
 
-    Raises:
-        InputError: it is none of these.
-    """
+def images_called(source: str) -> str | Examples | None:
+    """Give a source by its word, or the training part of a set of the catalog; a path is never looked at, and None."""
+    if source in SETS:
+        return load_shown(source).train
+    return source if source in SOURCES else None
+
+
+def _noisy_images(source: str, dataset: Dataset, *, skip_corrupt: bool) -> tuple[str | Examples, str | None]:
+    """Give the noisy images, and of what lies at a path its digest."""
     if is_path(source) and source not in SOURCES:
-        side = dataset.example_shape[0] if dataset.train.is_images else None
-        found = read_shown(source, HowRead(side, skip_corrupt)).dataset
-        return found.train, content_sha256(found)
-    sets = [entry.name for entry in ENTRIES]
-    if source in sets:
-        return load_shown(source).train, None
-    hint = did_you_mean_path(source, known=(*SOURCES, *sets)) or "; check how it is written"
-    refuse(["" if source in SOURCES else f"--source is {', '.join(SOURCES)}, a set of the catalog ({', '.join(sets)}) "
-            f"or a path, but {told_name(source)} came{hint}"])  # fmt: skip
-    return source, None
+        return images_at(source, dataset, skip_corrupt=skip_corrupt)
+    images = images_called(source)
+    if images is None:
+        hint = did_you_mean_path(source, known=(*SOURCES, *SETS)) or "; check how it is written"
+        raise InputError(f"--source is {', '.join(SOURCES)}, a set of the catalog ({', '.join(SETS)}) or a path, but "
+                         f"{told_name(source)} came{hint}")  # fmt: skip
+    return images, None

@@ -53,6 +53,7 @@ VOTES_HELP = (
     "A table of votes: of `murk dilute`, or yours on a PATH's examples. At a PATH also labels (its labels are the "
     "votes; so by themselves where it holds no others) or draw (they are true: draw votes by the noise)."
 )
+SOURCE_HELP = "Where the noisy images lie that `murk dilute --source PATH` drew for these votes; a table opens no path."
 
 
 class TestLabels(StrEnum):
@@ -71,6 +72,7 @@ def train(
     delta: Delta = None,
     ranking: Ranking = None,
     votes: Annotated[str | None, typer.Option("--votes", metavar="FILE|labels|draw", help=VOTES_HELP)] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="PATH", help=SOURCE_HELP)] = None,
     test_labels: Annotated[
         TestLabels | None,
         typer.Option("--test-labels", help="What a PATH's test labels are; votes, where its labels are trained on."),
@@ -108,7 +110,7 @@ def train(
 
     Checkpoints go into the result folder: stopped at any moment, the same command goes on.
     """
-    refuse_out(out, place)
+    refuse_out(out, place, source)
     _refuse_foreign(out)
     refuse_model(model, frozen=frozen, allow_import=allow_import)
     settings = RunSettings(
@@ -118,7 +120,7 @@ def train(
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
     data = voted(
         place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
-        test_labels=None if test_labels is None else test_labels.value, seed=seed,
+        source=source, test_labels=None if test_labels is None else test_labels.value, seed=seed,
     )  # fmt: skip
     if data.mixed.noise is None and loss in NEED_NOISE:
         raise InputError(f"{NO_NOISE}; or take the votes as they are, by --loss pairs or soft-labels")

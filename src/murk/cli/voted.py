@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from murk.cli.dilute import noisy_images
+from murk.cli.dilute import images_at, images_called
 from murk.cli.noise import ChosenNoise
 from murk.cli.place import CATALOG, HowRead, count_of_classes, is_path, read_shown, refuse_unlabelled
-from murk.data import Dataset, Reading, as_source, content_sha256
+from murk.cli.spelling import in_options
+from murk.data import Dataset, Examples, Reading, content_sha256, votes_on
 from murk.data.missing import did_you_mean_path
+from murk.data.told_names import told_name
 from murk.errors import DataError, InputError, refuse
 from murk.lab import Mixture, mixture, read_votes
-from murk.lab.own_data import own_data, votes_sha256
+from murk.lab.own_data import own_data, own_votes, votes_sha256
 from murk.lab.run import describe_data, noise_sha256
 from murk.lab.vote_table import facts_of_votes
 from murk.noise import Annotators, NoiseModel, noise_from_state
@@ -45,7 +48,14 @@ class Voted:
 
 
 def voted(
-    place: str, votes: str | None, noise: ChosenNoise, how: HowRead, *, test_labels: str | None, seed: int
+    place: str,
+    votes: str | None,
+    noise: ChosenNoise,
+    how: HowRead,
+    *,
+    source: str | None = None,
+    test_labels: str | None,
+    seed: int,
 ) -> Voted:
     """Read the data, and read or draw its votes.
 
@@ -55,6 +65,7 @@ def voted(
             drawn by the noise), or None: votes that are part of the data, else its labels.
         noise: what the options say, made for a number of classes.
         how: to read what lies at a path.
+        source: where the noisy images lie that `murk dilute` drew from a path; a table of votes opens none by itself.
         test_labels: what the labels of a path's test part are: "clean", "votes", or None for the rule of `own_data`.
         seed: of votes that are drawn.
 
@@ -66,6 +77,9 @@ def voted(
         raise DataError(f"there is no file {file}; --votes names a table, or at a path {LABELS} or {DRAW}"
                         f"{did_you_mean_path(file, known=(LABELS, DRAW))}")  # fmt: skip
     facts = {} if file is None else facts_of_votes(file)
+    if source is not None and facts.get("source_sha256") is None:
+        raise InputError(f"--source {source} goes with --votes of `murk dilute --source PATH`, whose noisy images are "
+                         "looked for there; leave it out")  # fmt: skip
     if not is_path(place):
         refuse([
             "" if file is not None or votes is None else f"--votes {votes} goes with data at a path; {place} is a set",
@@ -79,7 +93,10 @@ def voted(
     model, spec = noise(count_of_classes(reading))
     if file is None:
         return _simulated(reading, model, spec, seed)
-    return _stored(reading, file, model, spec, skip_corrupt=how.skip_corrupt)
+    if not facts:
+        return _on_set(reading, file, model, spec)
+    drawn = _drawn_again(reading.dataset, file, facts, source, skip_corrupt=how.skip_corrupt)
+    return _stored(reading, file, drawn, model, spec or facts.get("noise"))
 
 
 def _about(reading: Reading) -> dict[str, Any]:
@@ -136,27 +153,66 @@ def _simulated(reading: Reading, noise: NoiseModel | None, spec: str | None, see
     return Voted(dataset, mixed, described, about, f"drawn, seed {seed}")
 
 
-def _stored(reading: Reading, path: Path, noise: NoiseModel | None, spec: str | None, *, skip_corrupt: bool) -> Voted:
-    """Read votes that were drawn, and find again the images they are about."""
-    dataset = reading.dataset
-    table = read_votes(path, num_examples=len(dataset.train), num_classes=dataset.num_classes)
-    facts, mixed = table.facts, Mixture(as_source(dataset.train), table.votes, noise, "copies")
-    if facts:
-        if facts["data"] != {"name": dataset.name, "sha256": content_sha256(dataset)}:
-            raise InputError(f"the votes in {path} are about {facts['data'].get('name')!r} as it was when they were "
-                             f"drawn, but {dataset.name} came, or other content; draw them again")  # fmt: skip
-        source, sha256 = noisy_images(facts["source"], dataset, skip_corrupt=skip_corrupt)
-        if sha256 != facts.get("source_sha256"):
-            raise InputError(f"{facts['source']} holds other images than when the votes in {path} were drawn; draw "
-                             "them again by `murk dilute`")  # fmt: skip
-        drawn = mixture(dataset.train, noise_from_state(facts["drawn_by"]), source=source, seed=facts["seed"])
-        mixed = replace(drawn, votes=table.votes, noise=noise or drawn.noise)
+def _on_set(reading: Reading, path: Path, noise: NoiseModel | None, spec: str | None) -> Voted:
+    """Take the user's own votes on a set of the catalog, whose labels are true."""
+    read = votes_on(reading.dataset, path)
+    read = replace(read, kind=CATALOG, oddities=tuple(map(in_options, read.oddities)))
+    for oddity in read.oddities:
+        print(f"murk: {path.name}: {oddity}", file=sys.stderr)
+    return _told(read, path, own_votes(read, noise), spec)
+
+
+def _drawn_again(
+    dataset: Dataset, path: Path, facts: dict[str, Any], source: str | None, *, skip_corrupt: bool
+) -> Mixture:
+    """Draw again what the votes in a table are about: the same images in the same order."""
+    if facts["data"] != {"name": dataset.name, "sha256": content_sha256(dataset)}:
+        raise InputError(f"the votes in {path} are about {told_name(facts['data'].get('name'))} as it was when they "
+                         f"were drawn, but {dataset.name} came, or other content; draw them again")  # fmt: skip
+    drawn_by = noise_from_state(facts["drawn_by"])
+    if drawn_by.num_classes != dataset.num_classes:
+        raise InputError(f"the votes in {path} are told to be drawn over {drawn_by.num_classes:,} classes, but "
+                         f"{dataset.name} has {dataset.num_classes:,}; draw them again")  # fmt: skip
+    images = _images_again(dataset, path, facts, source, skip_corrupt=skip_corrupt)
+    return mixture(dataset.train, drawn_by, source=images, seed=facts["seed"])
+
+
+def _images_again(
+    dataset: Dataset, path: Path, facts: dict[str, Any], source: str | None, *, skip_corrupt: bool
+) -> str | Examples:
+    """Find the noisy images again; a path is opened only where the user names it, never because a table does."""
+    called, sha256 = facts["source"], facts.get("source_sha256")
+    if sha256 is None:
+        known = images_called(called)
+        if known is None:
+            raise InputError(f"the votes in {path} are told to lie among noisy images called {told_name(called)}, "
+                             "which murk does not know; draw them again by `murk dilute`")  # fmt: skip
+        return known
+    if source is None:
+        raise InputError(f"the noisy images of {path} lie in a place of yours, called {told_name(called)} when they "
+                         "were drawn; name it by --source PATH")  # fmt: skip
+    images, found = images_at(source, dataset, skip_corrupt=skip_corrupt)
+    if found != sha256:
+        raise InputError(f"{source} holds other images than when the votes in {path} were drawn; name their place by "
+                         "--source PATH, or draw the votes again by `murk dilute`")  # fmt: skip
+    return images
+
+
+def _stored(reading: Reading, path: Path, drawn: Mixture, noise: NoiseModel | None, spec: str | None) -> Voted:
+    """Read votes that were drawn."""
+    table = read_votes(path, num_examples=len(drawn.votes), num_classes=reading.dataset.num_classes)
+    mixed = replace(drawn, votes=table.votes, noise=noise or drawn.noise)
     if isinstance(mixed.noise, Annotators) and not mixed.votes.num_annotators:
         raise InputError(f"the noise has a matrix for each annotator, but {path.name} does not say who voted; add a "
                          "column annotator, or give one matrix for all votes by --noise channel:FILE")  # fmt: skip
+    return _told(reading, path, mixed, spec)
+
+
+def _told(reading: Reading, path: Path, mixed: Mixture, spec: str | None) -> Voted:
+    """Tell what the votes of a table are about, and what they depend on."""
     about = _about(reading)
-    named = {**_of_data(reading, about), "noise": spec or facts.get("noise"), "noise_sha256": noise_sha256(mixed.noise)}
-    return Voted(dataset, mixed, {**named, "votes_sha256": _sha256(path)}, about, path.name)
+    named = {**_of_data(reading, about), "noise": spec, "noise_sha256": noise_sha256(mixed.noise)}
+    return Voted(reading.dataset, mixed, {**named, "votes_sha256": _sha256(path)}, about, path.name)
 
 
 def _sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ from murk.errors import InputError, refuse
 from murk.lab.mixed import Mixture
 from murk.noise import Annotators, Dilution, NoiseModel, StoredVotes, Votes
 
-__all__ = ["own_data", "votes_sha256"]
+__all__ = ["own_data", "own_votes", "votes_sha256"]
 
 
 def own_data(reading: Reading, noise: NoiseModel | None, *, test_labels: str | None = None) -> tuple[Dataset, Mixture]:
@@ -61,6 +61,26 @@ def own_data(reading: Reading, noise: NoiseModel | None, *, test_labels: str | N
     dataset = replace(reading.dataset, train=_unlabelled(train), test=test if clean else _unlabelled(test))
     weighing = noise.independent() if isinstance(noise, Dilution) else noise
     return dataset, Mixture(as_source(dataset.train), votes, weighing, "copies", test_votes, simulated=False)
+
+
+def own_votes(reading: Reading, noise: NoiseModel | None) -> Mixture:
+    """Take a user's votes on data whose labels are true, such as a set of the catalog: they measure, and are not shown.
+
+    Args:
+        reading: as `murk.data.votes_on` gives it.
+        noise: how the votes go wrong, or None.
+
+    Raises:
+        InputError: no vote is left, or the noise knows other annotators than those who voted.
+    """
+    train = reading.dataset.train
+    votes = None if reading.votes is None else _votes(reading.votes, train)
+    refuse([
+        "" if votes is not None else f"no vote on an example of {reading.dataset.name} came; look at the table",
+        _annotators_fault(reading.votes, noise),
+    ])  # fmt: skip
+    assert votes is not None
+    return Mixture(as_source(train), votes, noise, "copies")
 
 
 def votes_sha256(votes: Votes) -> str:

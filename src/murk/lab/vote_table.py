@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from murk.data.tables import Table, open_table
+from murk.data.tables.table_file import told_facts
 from murk.errors import DataError, InputError, refuse
 from murk.files import replace_file
 from murk.noise import NONE_OF_THESE, NoiseModel, StoredVotes, VoteBatch, Votes, noise_state
@@ -27,7 +29,7 @@ __all__ = ["VoteTable", "facts_of_votes", "plain_noise", "read_votes", "write_vo
 KEY = b"murk"
 ENDINGS = (".parquet", ".csv")
 VOTES_AT_ONCE = 1 << 18
-NEEDED, COLUMNS = ("example", "label"), ("example", "annotator", "label")
+MOST_EXAMPLES, MOST_CLASSES = 200_000_000, 1_000_000
 TOLD = {"num_examples": int, "num_classes": int, "data": dict, "drawn_by": dict, "source": str, "seed": int}
 
 Shown = Callable[[np.ndarray], tuple[list[str], np.ndarray]]
@@ -40,7 +42,7 @@ class VoteTable:
 
     Attributes:
         votes: of `num_examples` examples.
-        facts: what `write_votes` was told; empty for a file that murk did not write.
+        facts: what `write_votes` was told.
     """
 
     votes: StoredVotes
@@ -93,28 +95,27 @@ def plain_noise(noise: NoiseModel) -> dict[str, Any]:
 
 
 def read_votes(path: str | Path, *, num_examples: int | None = None, num_classes: int | None = None) -> VoteTable:
-    """Read a table of votes.
+    """Read a table of `write_votes`; `murk.data.votes_on` reads any other.
 
     Args:
-        path: a file of `write_votes`, or any Parquet or CSV file with the columns example and label.
-        num_examples: N, where the file does not say it.
-        num_classes: K, where the file does not say it.
+        path: of the file.
+        num_examples: N that the votes must be about; None: any.
+        num_classes: K that they must be over; None: any.
 
     Raises:
-        DataError: no such file, or it cannot be read as what its name says.
-        InputError: columns or sizes are missing, or votes are out of range.
+        DataError: no such file, or it cannot be read as what its name says, or lacks columns.
+        InputError: a table that does not say what made it, of other sizes, or with votes out of range.
     """
     path = Path(path)
-    columns, facts = _read(path)
-    num_examples, num_classes = facts.get("num_examples", num_examples), facts.get("num_classes", num_classes)
-    refuse([
-        f"{path} does not say how many examples and classes there are" if None in (num_examples, num_classes) else "",
-        f"{path} has {len(columns['label'])} rows, but {_beside(path).name} tells of {facts['rows']}; write it again"
-        if facts.get("rows", len(columns["label"])) != len(columns["label"]) else "",
-    ])  # fmt: skip
+    table = open_table(path, may_be_empty=True)
+    facts = facts_of_votes(path)
+    if not facts:
+        raise InputError(f"{path} does not say what made its votes; read it by murk.data.votes_on(data, path)")
+    refuse(_size_faults(path, len(table), facts, {"num_examples": num_examples, "num_classes": num_classes}))
+    annotator = _numbers(path, table, "annotator") if "annotator" in table.names else None
     votes = Votes.from_long(
-        columns["example"], columns["label"], columns.get("annotator"),
-        num_examples=int(num_examples or 0), num_classes=int(num_classes or 0),
+        _numbers(path, table, "example"), _numbers(path, table, "label"), annotator,
+        num_examples=facts["num_examples"], num_classes=facts["num_classes"],
     )  # fmt: skip
     return VoteTable(votes, facts)
 
@@ -126,11 +127,11 @@ def facts_of_votes(path: str | Path) -> dict[str, Any]:
 
     path = Path(path)
     try:
-        if path.suffix == ".parquet":
-            return _facts((pa.parquet.read_schema(path).metadata or {}).get(KEY, b"{}"))
-        return _facts(_beside(path).read_text(encoding="utf-8")) if path.suffix == ".csv" else {}
-    except (OSError, ValueError, pa.ArrowException):
+        metadata = (pa.parquet.read_schema(path).metadata or {}) if path.suffix == ".parquet" else {}
+        facts = told_facts(path, metadata)
+    except (OSError, ValueError, pa.ArrowException, DataError):
         return {}  # whoever reads the votes says what is wrong
+    return facts if {name: type(facts.get(name)) for name in TOLD} == TOLD else {}
 
 
 @contextmanager
@@ -189,40 +190,30 @@ def _columns(batch: VoteBatch, shown: Shown | None) -> dict[str, Any]:
     return columns
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read the columns that matter, and the facts."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    if path.suffix not in ENDINGS:
-        raise InputError(f"a table of votes ends in {' or '.join(ENDINGS)}, but {path.name!r} came")
-    if not path.is_file():
-        raise DataError(f"there is no file {path}; check the path, or write one by `murk dilute`")
-    try:
-        if path.suffix == ".parquet":
-            table = pa.parquet.ParquetFile(path).read()
-            facts = _facts((table.schema.metadata or {}).get(KEY, b"{}"))
-        else:
-            table = pa.csv.read_csv(path)
-            facts = _facts(_beside(path).read_text(encoding="utf-8") if _beside(path).is_file() else "{}")
-        missing = [name for name in NEEDED if name not in table.column_names]
-        if missing:
-            raise ValueError(f"it lacks {', '.join(missing)} among its columns, {', '.join(table.column_names)}")
-        names = [name for name in COLUMNS if name in table.column_names]
-        return {name: table.column(name).to_numpy() for name in names}, facts
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{path} cannot be read as a table of votes ({error}); write it again") from error
+def _size_faults(path: Path, rows: int, facts: Mapping[str, Any], expected: Mapping[str, int | None]) -> list[str]:
+    """What is wrong with the sizes that a file tells, before anything is made of that size."""
+    most = {"num_examples": MOST_EXAMPLES, "num_classes": MOST_CLASSES}
+    faults = [f"{path} has {rows} rows, but {_beside(path).name} tells of {facts['rows']!r:.40}; write it again"
+              if facts.get("rows", rows) != rows else ""]  # fmt: skip
+    for name, want in expected.items():
+        if want is not None and facts[name] != want:
+            faults.append(f"expected votes with {name} {want:,}, but {path} tells of {facts[name]:,}; take the right "
+                          "one")  # fmt: skip
+        elif not 1 <= facts[name] <= most[name]:
+            faults.append(f"expected {name} from 1 to {most[name]:,}, but {path} tells of {facts[name]:,}")
+    return faults
 
 
-def _facts(written: str | bytes) -> dict[str, Any]:
-    """Read what made the votes; ValueError says what is wrong with it."""
-    facts = json.loads(written)
-    if not isinstance(facts, dict):
-        raise ValueError("what made the votes is not told as a JSON object")
-    if facts and {name: type(facts.get(name)) for name in TOLD} != TOLD:
-        raise ValueError(f"what made the votes lacks or garbles one of {', '.join(TOLD)}")
-    return facts
+def _numbers(path: Path, table: Table, name: str) -> np.ndarray:
+    """A column of whole numbers, as floats; what is wrong with their values is told by `Votes.from_long`."""
+    if name not in table.names:
+        raise DataError(f"expected a column {name} in {path}, as votes are written, got {', '.join(table.names[:5])}; "
+                        "write it again")  # fmt: skip
+    if not len(table):
+        return np.zeros(0, np.int64)
+    if table.kind(name) != "number":
+        raise DataError(f"expected whole numbers in column {name} of {path}, got cells that are none; write it again")
+    return table.numbers(name)
 
 
 def _beside(path: Path) -> Path:
