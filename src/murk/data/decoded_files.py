@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -89,6 +89,7 @@ class DecodeSettings:
         return cache_folder() / "folders" if self.cache is None else Path(self.cache)
 
 
+@runtime_checkable
 class Wanted(Protocol):
     """What is to be decoded: N images, at least one, known to be there."""
 
