@@ -3,7 +3,8 @@
 Makes 5,000 JPEGs of 500 x 375 in one folder without classes (those of benchmarks/decoding.py, each with a large figure
 of its class: five colours of disc), and a CSV of three annotators' votes, each wrong with probability .4. Then times,
 from an empty cache, `murk data show`, `murk train` and `murk predict`, as a user would call them, defaults throughout,
-and holds the predictions against the true classes, which no command sees. Written to benchmarks/results/own_data.json.
+and holds the predictions against the true classes, which no command sees. Written to benchmarks/results/own_data.json;
+with another number of images it is only printed.
 
     python benchmarks/own_data.py [--images 5000]
 """

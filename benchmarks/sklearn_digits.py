@@ -32,7 +32,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from machine import machine
 from murk.models import build
 from murk.noise import Channel
 from murk.noise.draws import permutation
@@ -132,7 +131,40 @@ def settled() -> list[dict[str, Any]]:
     return table
 
 
+def shown(found: dict[str, Any], *, sign: str = "") -> str:
+    """A mean with its interval."""
+    mean, low, high = (format(found[name], f"{sign}.3f") for name in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
+
+
+def table(result: dict[str, Any]) -> str:
+    """The accuracies, and the margin over LogisticRegression, as a Markdown table, as docs/sklearn.md has it."""
+    names = [row["classifier"].partition(", ") for row in result["rows"]]
+    lines = ["| classifier | accuracy |", "|---|---|"]
+    lines += [f"| `{name}`{comma}{rest} | {shown(row['accuracy'])} |"
+              for (name, comma, rest), row in zip(names, result["rows"], strict=True)]  # fmt: skip
+    lines.append(f"| the first less the last, split by split | {shown(result['margin'], sign='+')} |")
+    return "\n".join([*lines, ""])
+
+
+def settling_table(result: dict[str, Any]) -> str:
+    """The comparison of networks by held-out votes as a Markdown table."""
+    lines = ["| network | nats a held-out vote, less the default's |", "|---|---|"]
+    lines += [f"| {row['network']} | {shown(row['minus_default'], sign='+')} |" for row in result["settling"][1:]]
+    return "\n".join([*lines, ""])
+
+
+def missed(result: dict[str, Any]) -> list[str]:
+    """The bars that the lower end of an interval does not reach."""
+    lowest = {"accuracy": result["rows"][0]["accuracy"]["low"], "margin": result["margin"]["low"]}
+    bars = {"accuracy": BAR, "margin": MARGIN}
+    return [f"{name} {lowest[name]:.4f} at least, but the bar is {bar}" for name, bar in bars.items()
+            if lowest[name] < bar]  # fmt: skip
+
+
 def main() -> None:
+    from machine import machine  # beside this script, where only a run of it looks
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settle", action="store_true", help="compare default networks by held-out votes again")
     settle = parser.parse_args().settle
@@ -153,6 +185,9 @@ def main() -> None:
         "settling_seeds": list(SETTLING_SEEDS), "settling": settling,
     }  # fmt: skip
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    print(table(result), settling_table(result), sep="\n")
+    if missed(result):
+        raise SystemExit("; ".join(missed(result)))
 
 
 if __name__ == "__main__":

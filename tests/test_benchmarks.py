@@ -1,0 +1,77 @@
+"""Benchmarks: their committed results are of the usual numbers, reach their bars, and are what the pages show."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Give a benchmark by its name, as a run of it is loaded."""
+    monkeypatch.syspath_prepend(FOLDER)
+    names = [path.stem for path in FOLDER.glob("*.py")]
+    yield importlib.import_module
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def test_the_tables_of_the_page_of_scikit_learn_are_those_of_the_result_file(script):
+    digits = script("sklearn_digits")
+    result = json.loads(digits.RESULTS.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "sklearn.md").read_text(encoding="utf-8")
+    assert digits.table(result) in page and digits.settling_table(result) in page
+
+
+def test_digits_of_scikit_learn_reach_their_bars_and_a_miss_is_named(script):
+    digits = script("sklearn_digits")
+    result = json.loads(digits.RESULTS.read_text(encoding="utf-8"))
+    assert result["bar"] == {"accuracy": digits.BAR, "margin": digits.MARGIN} == {"accuracy": 0.84, "margin": 0.03}
+    assert digits.missed(result) == []
+    result["margin"]["low"] = result["rows"][0]["accuracy"]["low"] = 0.02
+    assert len(digits.missed(result)) == 2 and "margin 0.0200 at least, but the bar is 0.03" in digits.missed(result)
+
+
+@pytest.mark.parametrize("options", [["--images", "3"], ["--side", "32"], ["--processes", "1"], ["--repeats", "1"]])
+def test_a_run_of_decoding_on_other_numbers_is_printed_and_leaves_the_result(
+    script, tmp_path, monkeypatch, capsys, options
+):
+    assert written_by_decoding(script, tmp_path, monkeypatch, options) is None
+    assert '"ratio"' in capsys.readouterr().out
+
+
+def test_a_run_of_decoding_on_the_usual_numbers_is_written(script, tmp_path, monkeypatch):
+    written = written_by_decoding(script, tmp_path, monkeypatch, [])
+    assert written is not None and (written["images"], written["repeats"]) == (5000, 3)
+
+
+def written_by_decoding(script, tmp_path, monkeypatch, options):
+    """The result file of a run on one small file in place of many, its clock left out; None where none is written."""
+    decoding = script("decoding")
+    spread = decoding.spread([2.0])
+    (tmp_path / "one.jpg").write_bytes(b"jpeg")
+    monkeypatch.setattr(decoding, "RESULTS", tmp_path / "decoding.json")
+    monkeypatch.setattr(decoding, "write_images", lambda root, count: [tmp_path / "one.jpg"])
+    monkeypatch.setattr(decoding, "measure", lambda *_, **__: {"ratio": spread})
+    monkeypatch.setattr(sys, "argv", ["decoding.py", *options])
+    decoding.main()
+    return json.loads(decoding.RESULTS.read_text(encoding="utf-8")) if decoding.RESULTS.exists() else None
+
+
+def test_every_benchmark_that_writes_a_result_is_run_with_the_others_or_named_as_run_by_itself(monkeypatch):
+    names = runpy.run_path(str(FOLDER / "__main__.py"))
+    result = re.compile(r'^RESULTS = .*\.json"$', re.MULTILINE)
+    writing = {path.stem for path in FOLDER.glob("*.py") if result.search(path.read_text(encoding="utf-8"))}
+    assert writing <= {*names["NAMES"], *names["BY_THEMSELVES"]}
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "weak_supervision"])
+    with pytest.raises(SystemExit, match=r"by itself python benchmarks/weak_supervision\.py FOLDER"):
+        names["main"]()
