@@ -30,9 +30,9 @@ def test_version_is_the_package_version(murk):
         ("train digits --alpha 1 --model conv33 -o out", "did you mean 'conv3'?"),
         ("train digits --alpha 1 --loss evidense -o out", "did you mean 'evidence'?"),
         ("train digits --alpha 1 --weigh-as independant -o out", "did you mean 'independent'?"),
-        ("train digits --alpha 1 --augment flip -o out", "augment is auto, none"),
+        ("train digits --alpha 1 --augment flip -o out", "--augment is auto, none"),
         ("train digits --alpha 1 --device abacus -o out", "device 'abacus' cannot be used"),
-        ("train digits --alpha 1 --epochs 0 -o out", "epochs is a whole number > 0"),
+        ("train digits --alpha 1 --epochs 0 -o out", "--epochs is a whole number > 0"),
         ("train digits --noise symmetric:0.2 --weigh-as independent -o out", "only votes of a dilution"),
     ],
 )

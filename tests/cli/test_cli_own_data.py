@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -176,7 +177,7 @@ def test_votes_drawn_on_a_folder_go_with_that_folder(pets, tmp_path):
     assert told[0]["facts"]["votes"] == 180 and told[0]["facts"]["noise_rate"] > 0
     refused = run("train", pets / "pets", "--side", 24, "--votes", tmp_path / "v.parquet", "-o", tmp_path / "x",
                        exit_code=2)  # fmt: skip
-    assert "are about 'pets'" in refused.stderr
+    assert "as it was when they were drawn" in refused.stderr
 
 
 def test_a_table_of_features_trains_an_mlp_by_the_same_command(tmp_path):
@@ -198,7 +199,7 @@ def test_a_backbone_of_ones_own_is_imported_only_where_that_is_allowed(pets, tmp
     (tmp_path / "pets_body.py").write_text(
         "from torch import nn\ndef body():\n    return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())\n"
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [*sys.path])
     train = ["train", pets / "pets", "--side", 16, "--noise", "symmetric:0.2", "--epochs", 20, "--model",
              "pets_body:body", "-o", tmp_path / "run"]  # fmt: skip
     assert "--allow-import" in run(*train, exit_code=2).stderr and not (tmp_path / "run").exists()
@@ -248,3 +249,17 @@ def test_a_damaged_image_is_told_by_name_and_left_out_only_if_asked(pets, traine
     assert damaged in refused.stderr and not Path(tmp_path / "p.parquet").exists()
     run("predict", out, folder, "-o", tmp_path / "p.parquet", "--skip-corrupt")
     assert damaged not in pyarrow.parquet.read_table(tmp_path / "p.parquet")["id"].to_pylist()
+
+
+def test_every_example_that_is_left_out_is_named_to_machines(pets, trained, tmp_path):
+    """On stderr and among the oddities the first few are, and how many more."""
+    folder = tmp_path / "some"
+    folder.mkdir()
+    names = sorted(source.name for source in (pets / "pets" / "test" / "dog").iterdir())
+    for number, name in enumerate(names):
+        content = (pets / "pets" / "test" / "dog" / name).read_bytes()
+        (folder / name).write_bytes(content[: 40 if number < 7 else None])
+    shown = json.loads(run("data", "show", folder, "--side", 16, "--skip-corrupt", "--json").stdout)
+    predicted = run("predict", trained[0], folder, "-o", tmp_path / "p.parquet", "--skip-corrupt", "--json")
+    assert shown["skipped"] == json.loads(predicted.stdout)["skipped"] == names[:7]
+    assert "2 more" in predicted.stderr and names[6] not in predicted.stderr

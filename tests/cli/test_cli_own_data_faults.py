@@ -13,9 +13,11 @@ from commands import run
 import murk.data
 from murk.cli import app
 from murk.cli.spelling import SETTING, in_options
+from murk.learn import augment, recipe, selection
 
-SETTINGS = sorted({found.group() for path in Path(murk.data.__file__).parent.rglob("*.py")
-                   for found in SETTING.finditer(path.read_text(encoding="utf-8"))})  # fmt: skip
+MESSAGES = [*Path(murk.data.__file__).parent.rglob("*.py"),
+            *(Path(str(module.__file__)) for module in (augment, recipe, selection))]  # fmt: skip
+SETTINGS = sorted({found.group() for path in MESSAGES for found in SETTING.finditer(path.read_text(encoding="utf-8"))})
 
 
 def test_there_are_settings_to_spell():
@@ -58,6 +60,10 @@ def tables(tmp_path):
     ("train digits --noise symmetric:.1 --consistency 1 --augment none -o run", "leave one of them out"),
     ("train digits --noise symmetric:.1 --consistency 1 --model perceptron -o run", "--model perceptron takes"),
     ("train good.csv --noise annotators:two.npy -o run", "do not say who voted; tell it by a column"),
+    ("train good.csv --noise symmetric:.1 --held-out .7 -o run", "--held-out is a share in [0, 0.5]"),
+    ("train good.csv --noise symmetric:.1 --batch-size 0 -o run", "--batch-size is a whole number > 0, or left out"),
+    ("train good.csv --noise symmetric:.1 --learning-rate -1 -o run", "--learning-rate is a number > 0, or left out"),
+    ("train good.csv --noise symmetric:.1 --augment flip -o run", "--augment"),
 ])  # fmt: skip
 def test_messages_name_options_and_not_python(tables, line, told):
     said = run(*line.split(), exit_code=2).stderr
@@ -98,10 +104,16 @@ def test_all_faults_of_columns_are_told_together(tables):
     ("train", "--noise", "symmetric:.1", "-o", "good.csv/run"), ("train", "--votes", "vots.csv", "-o", "run"),
     ("dilute", "-o", "v.csv"), ("dilute", "--alpha", "1", "-o", "v.txt"),
     ("dilute", "--alpha", "1", "-o", "good.csv/v.csv"),
+    ("train", "--noise", "channel:nowhere.csv", "-o", "run"), ("train", "--noise", "channel:ragged.csv", "-o", "run"),
+    ("train", "--noise", "channel:unsure.csv", "-o", "run"), ("train", "--noise", "dilutoin:3", "-o", "run"),
+    ("train", "--noise", "dilution:9,delta=1,ranking=nowhere.csv", "-o", "run"), ("train", "--delta", "1", "-o", "run"),
+    ("data show", "--noise", "annotators:nowhere.npy"), ("data show", "--noise", "channel:ragged.csv"),
     ("data show", "--sheet", "good.csv/sheet.png"), ("data show", "--column", "lable=x"),
 ])  # fmt: skip
 def test_options_that_will_not_do_are_told_before_an_image_is_decoded(tables, pets, tmp_path, command):
     words, *options = command
+    (tmp_path / "ragged.csv").write_text("1,0\n1\n", encoding="utf-8")
+    (tmp_path / "unsure.csv").write_text("1,0,0\n0,.5,0\n0,0,1\n", encoding="utf-8")
     said = run(*words.split(), pets / "pets", *options, exit_code=None)
     assert said.exit_code in (1, 2) and "reading pets" not in said.stderr
     assert not (tmp_path / "cache").exists() and not (tmp_path / "run").exists()
@@ -151,3 +163,19 @@ def test_predict_takes_the_classes_that_training_took(tables):
         "0",
         "1",
     ]
+
+
+@pytest.mark.parametrize("noise", ["symmetric:0.6", "channel:T.csv", "dilution:4,delta=1,ranking=R.csv"])
+def test_noise_that_is_right_for_the_number_of_classes_alone_is_not_refused_early(tables, pets, tmp_path, noise):
+    """Two classes or a hundred would not do for any of these: catches an early check that refuses too much."""
+    np.savetxt(tmp_path / "T.csv", 0.1 + 0.7 * np.eye(3), delimiter=",")
+    np.savetxt(tmp_path / "R.csv", [[1, 2], [2, 0], [0, 1]], delimiter=",")
+    run("data", "show", pets / "pets", "--side", 16, "--noise", noise)
+
+
+def test_a_setting_that_a_command_has_no_option_for_keeps_its_name(tmp_path):
+    """In a study's file it is called so."""
+    text = 'name = "s"\n[base]\ndata = "digits"\naugment = "none"\nconsistency = 1.0\n[grid]\nalpha = [0]\n'
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    said = run("study", "run", "s.toml", exit_code=2).stderr
+    assert "consistency compares two" in said and "--consistency" not in said and "`" not in said

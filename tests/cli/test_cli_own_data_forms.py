@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from commands import run
@@ -18,7 +19,7 @@ from PIL import Image
 import murk.cli.place
 import murk.cli.train
 
-PAGE = Path(__file__).parents[2] / "docs" / "own-data.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def trained_on(*arguments):
@@ -33,16 +34,36 @@ def own(pets, tmp_path):
     return tmp_path / "own"
 
 
-def test_the_shell_commands_of_the_page_run_as_they_stand(pets, tmp_path):
-    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    commands = [line for block in blocks for line in block.splitlines()]
-    shutil.copytree(pets / "pets", tmp_path / "photos")
-    shutil.copytree(pets / "pets" / "test" / "cow", tmp_path / "new-photos")
-    shutil.copy(pets / "votes.csv", tmp_path / "votes.csv")
-    assert {command.split()[1] for command in commands} >= {"data", "train", "predict"}
+def blocks_of(page, language):
+    """The blocks of a page in one language."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def lay_out_photos(pets):
+    shutil.copytree(pets / "pets", "photos")
+    shutil.copytree(pets / "pets" / "test" / "cow", "new-photos")
+    shutil.copy(pets / "votes.csv", "votes.csv")
+
+
+def lay_out_texts(_):
+    """By the page's own Python: texts and votes in the first block, their files in the last."""
+    first, *_, last = blocks_of("text.md", "python")
+    exec(first + last, {})  # the project's own document
+
+
+@pytest.mark.parametrize(
+    ("page", "lay_out", "rows"), [("own-data.md", lay_out_photos, 10), ("text.md", lay_out_texts, 2)]
+)
+def test_the_shell_commands_of_the_page_run_as_they_stand(pets, page, lay_out, rows):
+    commands = [line for block in blocks_of(page, "sh") for line in block.splitlines()]
+    lay_out(pets)
+    assert [command.split()[1] for command in commands] == ["data", "train", "predict"]
     for command in commands:
         run(*shlex.split(command)[1:], *(["--epochs", 1] if " train " in command else []))
-    assert pyarrow.parquet.read_table("predictions.parquet").num_rows == 10
+    (out,) = Path().glob("predictions.*")
+    table = pyarrow.parquet.read_table(out) if out.suffix == ".parquet" else pyarrow.csv.read_csv(out)
+    assert table.num_rows == rows
 
 
 def test_arrays_with_votes_train_and_are_predicted(tmp_path):

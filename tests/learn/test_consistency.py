@@ -66,8 +66,8 @@ def test_two_views_count_as_two_images_shown() -> None:
 
 
 @pytest.mark.parametrize(("changes", "told"), [
-    ({"augment": "none"}, "makes them one"), ({"consistency": -1.0}, "consistency is a number > 0"),
-    ({"consistency": float("nan")}, "consistency is a number > 0"),
+    ({"augment": "none"}, "makes them one"), ({"consistency": -1.0}, "`consistency=...` is a number > 0"),
+    ({"consistency": float("nan")}, "`consistency=...` is a number > 0"),
 ])  # fmt: skip
 def test_what_it_cannot_do_is_told(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):

@@ -307,7 +307,7 @@ def test_probabilities_are_rows_that_sum_to_one_and_features_come_out(fitted: mu
         ({"votes": Evidence(10, np.zeros(300), np.full((300, 10), -np.inf))}, "example 0"),
         ({"votes": Evidence(10, np.zeros(300), np.full((300, 10), np.nan))}, "example 0"),
         ({"model": nn.Sequential(nn.Flatten(), nn.Linear(64, 1))}, "one output a class"),
-        ({"groups": np.array(["a"] * 300)}, "held_out=0"),
+        ({"groups": np.array(["a"] * 300)}, "say 0 by `held_out=...`"),
         ({"groups": np.array([["a"] * 2] * 300)}, "one group an example"),
         ({"model": "convv4"}, "conv4"),
         ({"model": 4}, "name or a torch module"),

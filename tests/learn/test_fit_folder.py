@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,36 @@ def test_damaged_foreign_and_code_carrying_files_are_refused(
     path.write_bytes(change(before))
     assert path.read_bytes() != before
     with pytest.raises(DataError):
+        murk.Fit.load(tmp_path / "fit")
+
+
+def features_fit() -> murk.Fit:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    votes = murk.Votes.from_labels(np.arange(40) % 2, num_classes=2)
+    return murk.fit("perceptron", x, votes, noise=murk.Channel.symmetric(0.1, num_classes=2), **QUICK)
+
+
+def test_names_of_features_are_kept_and_older_fits_have_none(tmp_path: Path) -> None:
+    fit = replace(features_fit(), feature_names=("mass", "ears", "=tail"))
+    fit.save(tmp_path / "fit")
+    assert murk.Fit.load(tmp_path / "fit").feature_names == ("mass", "ears", "=tail")
+    path = tmp_path / "fit" / "fit.json"
+    facts = json.loads(path.read_text())
+    del facts["feature_names"]
+    path.write_text(json.dumps(facts))
+    assert murk.Fit.load(tmp_path / "fit").feature_names is None
+
+
+@pytest.mark.parametrize("names", [["mass", "ears"], 3, [["mass"], "ears"]])
+def test_names_that_are_not_one_a_feature_are_refused(tmp_path: Path, fitted: murk.Fit, names: Any) -> None:
+    fit = features_fit()
+    for wrong in (fit, fitted):
+        with pytest.raises(InputError, match="a name for each feature"):
+            replace(wrong, feature_names=("mass", "ears"))
+    fit.save(tmp_path / "fit")
+    path = tmp_path / "fit" / "fit.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"feature_names": names}))
+    with pytest.raises(DataError, match=r"fit\.json lacks or garbles a value"):
         murk.Fit.load(tmp_path / "fit")
 
 

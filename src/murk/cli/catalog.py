@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 import murk.data
 from murk.cli.failure import Commands
-from murk.cli.noise import chosen_noise
+from murk.cli.noise import chosen_noise, refuse_noise
 from murk.cli.options import (
     AsJson,
     ClassNames,
@@ -23,7 +24,7 @@ from murk.cli.options import (
     Side,
     SkipCorrupt,
 )
-from murk.cli.output import print_facts, print_json, print_rows, shown_share
+from murk.cli.output import and_more, print_facts, print_json, print_rows, shown_share
 from murk.cli.place import HowRead, count_of_classes, is_path, load_shown, read_shown, refuse_out, refuse_unlabelled
 from murk.data import ENTRIES, CatalogEntry, Examples, GivenVotes
 from murk.errors import DataError, InputError
@@ -35,6 +36,7 @@ __all__ = ["data_app"]
 
 data_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Sets of the catalog: list, fetch, show.")
 MEGABYTE = 1_000_000
+SHOWN = 50  # classes whose votes are counted in print
 
 
 @data_app.command("list", epilog="Example: murk data list")
@@ -85,6 +87,8 @@ def show(
         raise InputError(f"--votes goes with data at a path, but {place} is a set of the catalog")
     if sheet is not None:
         refuse_out(sheet, place, votes, option="--sheet")
+    noise_of = partial(chosen_noise, noise=noise)
+    refuse_noise(noise_of)
     how = HowRead(side, skip_corrupt, column, classes, none_of_these)
     reading = read_shown(place, how, votes=votes, tell=False)
     dataset = reading.dataset
@@ -94,9 +98,9 @@ def show(
         "train": _part(dataset.train), "test": _part(dataset.test), "votes": None,
         "given_votes": _given(reading.votes, dataset.num_classes),
         "given_test_votes": _given(reading.test_votes, dataset.num_classes),
-        "roles": dict(reading.roles), "oddities": list(reading.oddities),
+        "roles": dict(reading.roles), "oddities": list(reading.oddities), "skipped": list(reading.skipped),
     }  # fmt: skip
-    model, spec = (None, None) if noise is None else chosen_noise(count_of_classes(reading), noise=noise)
+    model, spec = (None, None) if noise is None else noise_of(count_of_classes(reading))
     if model is not None:
         refuse_unlabelled(dataset)
     drawn = None if model is None else model.draw(dataset.train.labels, seed=seed)
@@ -193,11 +197,13 @@ def _print_shown(document: dict[str, Any]) -> None:
         })  # fmt: skip
     for part, given in (("to train on", document["given_votes"]), ("to test with", document["given_test_votes"])):
         if given is not None:
-            per_class = zip(document["class_names"], given["per_class"], strict=True)
+            per_class = [f"{name} {count:,}"
+                         for name, count in zip(document["class_names"], given["per_class"], strict=True)]  # fmt: skip
+            rest = and_more(len(per_class), SHOWN)
             print_facts(f"Votes that came with the data, on the examples {part}", {
                 "votes": given["votes"], "examples": given["examples"],
-                "annotators, in order": given["annotators"] and ", ".join(given["annotators"][:50]),
-                "for each class": ", ".join(f"{name} {count:,}" for name, count in list(per_class)[:50]),
+                "annotators, in order": given["annotators"] and ", ".join(given["annotators"]),
+                "for each class": ", ".join([*per_class[:SHOWN], *([rest] if rest else [])]),
             })  # fmt: skip
     if document["roles"]:
         article = "" if document["kind"] == "arrays" else "a "

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from murk.cli.output import print_remark
 from murk.cli.spelling import in_options
 from murk.errors import InputError, MurkError
 
@@ -28,19 +28,28 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
-        with told_failures():
-            return super().invoke(ctx)
+        options: set[str] = set()
+        with told_failures(options):
+            try:
+                return super().invoke(ctx)
+            finally:
+                command = self.commands.get(ctx.invoked_subcommand or "")
+                options.update(option for each in (command.params if command else ()) for option in each.opts)
 
 
 @contextmanager
-def told_failures() -> Iterator[None]:
-    """Turn an exception into one line on stderr and an exit code; set MURK_TRACEBACK=1 to see where it came from."""
+def told_failures(options: Collection[str]) -> Iterator[None]:
+    """Turn an exception into one line on stderr and an exit code; set MURK_TRACEBACK=1 to see where it came from.
+
+    Args:
+        options: of the command; they are looked at when it has failed.
+    """
     try:
         yield
     except InputError as error:
-        _leave(str(error), BAD_INPUT)
+        _leave(in_options(str(error), options), BAD_INPUT)
     except MurkError as error:
-        _leave(str(error), FAILED)
+        _leave(in_options(str(error), options), FAILED)
     except KeyboardInterrupt as stop:
         _leave(f"interrupted: {stop.args[0] if stop.args else NOTHING_KEPT}", INTERRUPTED)
     except BrokenPipeError:
@@ -68,5 +77,5 @@ def _wants_traceback() -> bool:
 def _leave(text: str, code: int) -> None:
     if _wants_traceback():
         traceback.print_exc()
-    print("murk:", " ".join(in_options(text).split()), file=sys.stderr)
+    print_remark(text)
     raise typer.Exit(code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,6 +12,7 @@ import typer
 from murk.data import Dataset
 from murk.errors import InputError, refuse
 from murk.models import Classifier, backbone, options
+from murk.models.backbone import imported_backbone
 
 __all__ = ["MODEL_HELP", "AllowImport", "imported", "imported_network", "made_on", "model_for", "refuse_model"]
 
@@ -18,7 +21,7 @@ MODEL_HELP = (
     "images, mlp1 for features."
 )
 AllowImport = Annotated[
-    bool, typer.Option("--allow-import", help="Import the package that --model names, which runs its code.")
+    bool, typer.Option("--allow-import", help="Import what --model names, installed or lying here; runs its code.")
 ]
 
 
@@ -36,10 +39,12 @@ def refuse_model(model: str, *, frozen: bool, allow_import: bool) -> None:
     """Refuse, before anything is read, a model that will not do.
 
     Raises:
-        InputError: an unknown name, an import that is not allowed, or --frozen without one.
+        InputError: an unknown name, an import that is not allowed or fails, or --frozen without one.
     """
     if imported(model):
         _refuse_import(model, allow_import)
+        _look_here()
+        imported_backbone(model)
         return
     refuse(["--frozen goes with a backbone of yours: --model package.module:callable" if frozen else ""])
     if model != "auto":
@@ -66,6 +71,7 @@ def made_on(
         InputError: the import is not allowed, or fails.
     """
     _refuse_import(model, allow_import)
+    _look_here()
     return backbone(
         model, frozen=frozen, num_classes=num_classes, example_shape=example_shape, seed=seed, allow_import=True
     )
@@ -74,3 +80,13 @@ def made_on(
 def _refuse_import(model: str, allow_import: bool) -> None:
     if not allow_import:
         raise InputError(f"--model {model} runs the code of that package; say --allow-import if you trust it")
+
+
+def _look_here() -> None:
+    """Find modules in the working folder too, which a program that was installed does not by itself.
+
+    It comes last, and stays: no file there takes the place of an installed package, and a backbone may import more of
+    its own while it trains.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from murk.cli.options import DilutionPattern
-from murk.errors import refuse
+from murk.errors import InputError, refuse
 from murk.noise import Dilution, NoiseModel, pair_flip
 from murk.noise.named import noise_named
 
-__all__ = ["ChosenNoise", "chosen_noise"]
+__all__ = ["ChosenNoise", "chosen_noise", "refuse_noise"]
 
 ChosenNoise = Callable[[int], tuple[NoiseModel | None, str | None]]
 """From the number of classes to a noise model and the words that name it."""
+
+FEW, MANY = 2, 100  # classes
 
 
 def chosen_noise(
@@ -46,3 +48,23 @@ def chosen_noise(
     if structured:
         spec += f",delta={1.0 if delta is None else delta:g},ranking={ranking or 'random'}"
     return noise_named(spec, num_classes=num_classes), spec
+
+
+def refuse_noise(noise: ChosenNoise) -> None:
+    """Refuse, before anything is read, noise that will not do however many classes there are.
+
+    A missing or damaged file is told in the same words whatever their number; what depends on it is left for later.
+
+    Raises:
+        InputError: such noise.
+    """
+    fault = _fault(noise, FEW)
+    refuse([fault if fault == _fault(noise, MANY) else ""])
+
+
+def _fault(noise: ChosenNoise, num_classes: int) -> str:
+    try:
+        noise(num_classes)
+    except InputError as error:
+        return str(error)
+    return ""

@@ -1,4 +1,4 @@
-"""What a command prints on stdout: a table for people, or JSON for machines."""
+"""What a command prints: on stdout a table for people, or JSON for machines; on stderr remarks, a line each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["print_facts", "print_json", "print_rows", "shown_estimate", "shown_share"]
+__all__ = [
+    "and_more", "print_facts", "print_json", "print_remark", "print_rows", "printable", "shown_estimate", "shown_share",
+]  # fmt: skip
 
 WIDTH = 120  # where stdout is no terminal
 
@@ -19,6 +21,11 @@ WIDTH = 120  # where stdout is no terminal
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON object, and nothing else."""
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def print_remark(text: str) -> None:
+    """Print one line on stderr, whatever lines and control characters of a user's files are in it."""
+    print("murk:", printable(" ".join(text.split())), file=sys.stderr)
 
 
 def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -57,6 +64,21 @@ def shown_share(share: float | None) -> str | None:
     return None if share is None else f"{100 * share:.2f} %"
 
 
+def and_more(count: int, shown: int) -> str:
+    """Say how many of `count` are not among those shown, and where they are; nothing if all are shown."""
+    return f"and {count - shown:,} more; --json has all" if count > shown else ""
+
+
+def printable(text: str) -> str:
+    """Replace what commands a terminal instead of showing on it; lines stay lines.
+
+    Example:
+        >>> printable("a" + chr(27) + "[2Jb")
+        'a\N{REPLACEMENT CHARACTER}[2Jb'
+    """
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 def _print_titled(title: str, table: Table) -> None:
     """Print to the stdout of now, which a test or a pipe may have replaced."""
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
@@ -66,7 +88,4 @@ def _print_titled(title: str, table: Table) -> None:
 
 def _cell(value: Any) -> Text:
     """Take text as text: no markup, no control characters."""
-    written = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return Text(
-        "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in written)
-    )
+    return Text(printable(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)))

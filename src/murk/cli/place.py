@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import murk.data
 from murk.cli.failure import kept_on_interrupt
+from murk.cli.output import print_remark
 from murk.cli.progress import progress_bar
 from murk.cli.spelling import in_options
 from murk.data import ENTRIES, Columns, Dataset, Reading
@@ -85,7 +85,7 @@ def read_shown(place: str, how: HowRead, *, votes: Path | None = None, tell: boo
         )  # fmt: skip
     reading = replace(reading, oddities=tuple(map(in_options, reading.oddities)))
     for oddity in reading.oddities if tell else ():
-        print(f"murk: {Path(place).name}: {oddity}", file=sys.stderr)
+        print_remark(f"{Path(place).name}: {oddity}")
     return reading
 
 
@@ -171,7 +171,7 @@ def _of_catalog(name: str) -> Dataset:
             f"expected a set of the catalog ({', '.join(sets)}) or a path, got {told_name(name)}, neither of them{hint}"
         )
     if os.path.exists(name):
-        print(f"murk: {name} is the set of the catalog; what lies here by that name is ./{name}", file=sys.stderr)
+        print_remark(f"{name} is the set of the catalog; what lies here by that name is ./{name}")
     return load_shown(name)
 
 

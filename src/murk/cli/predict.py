@@ -11,17 +11,21 @@ import typer
 
 from murk.cli.network import AllowImport, imported, made_on
 from murk.cli.options import AsJson, ClassNames, ColumnNames, DataPlace, Device, SkipCorrupt
-from murk.cli.output import print_facts, print_json, shown_share
+from murk.cli.output import and_more, print_facts, print_json, print_remark, shown_share
 from murk.cli.place import HowRead, is_path, read_shown, refuse_out
 from murk.cli.predicted import ENDINGS, PredictedTable, write_predictions
-from murk.data import Examples
+from murk.data import Examples, Reading
+from murk.data.huggingface import is_saved
 from murk.data.missing import did_you_mean_path
 from murk.data.tables import TABLE_ENDINGS
+from murk.data.told_names import told_names
 from murk.errors import DataError, InputError
 from murk.lab.result import FACTS, FIT, read_result
 from murk.learn import Fit
 
 __all__ = ["predict"]
+
+SHOWN = 20  # classes that are counted in print
 
 
 def predict(
@@ -41,9 +45,10 @@ def predict(
     """Write each example's id, class and probabilities; nothing is learned, and no label is needed."""
     refuse_out(out, place, fit, endings=ENDINGS)
     trained = _loaded(fit, model, allow_import=allow_import)
-    columns = [*column, *_features(fit, place, column)]
+    named = _features(trained, place, column)
     side = trained.example_shape[0] if is_path(place) and len(trained.example_shape) == 3 else None
-    reading = read_shown(place, HowRead(side, skip_corrupt, columns, classes))
+    reading = read_shown(place, HowRead(side, skip_corrupt, [*column, *named], classes))
+    oddities = [*reading.oddities, *_in_their_order(reading, [*column, *named])]
     dataset = reading.dataset
     parts = {name: part for name, part in (("train", dataset.train), ("test", dataset.test)) if len(part)}
     table = PredictedTable.joined([_predicted(trained, name, part, device) for name, part in parts.items()])
@@ -54,14 +59,16 @@ def predict(
         "per_class": dict(zip(trained.class_names, np.bincount(table.predicted, minlength=trained.num_classes).tolist(),
                               strict=True)),
         "mean_confidence": float(table.probs.max(1).mean()), "agreement_with_labels": agreement,
-        "oddities": list(reading.oddities),
+        "oddities": oddities, "skipped": list(reading.skipped),
     }  # fmt: skip
     if as_json:
         print_json(document)
     else:
+        counts = list(document["per_class"].items())
+        rest = and_more(len(counts), SHOWN)
         print_facts(f"Predictions on {dataset.name}", {
             "examples": len(table.ids),
-            **{f"taken for {name}": count for name, count in list(document["per_class"].items())[:20]},
+            **{f"taken for {name}": count for name, count in counts[:SHOWN]}, "other classes": rest or None,
             "mean probability of the class": shown_share(document["mean_confidence"]),
             "agree with the data's labels": shown_share(agreement),
             "file": out,
@@ -85,12 +92,27 @@ def _loaded(folder: Path, model: str | None, *, allow_import: bool) -> Fit:
     return Fit.load(inner, model=lambda: network)
 
 
-def _features(folder: Path, place: str, given: Sequence[str]) -> list[str]:
+def _features(fit: Fit, place: str, given: Sequence[str]) -> list[str]:
     """Name the columns that the fit was trained on, in its order, for a table of which nothing else is said."""
-    names = read_result(folder).settings.get("features") if (folder / FACTS).is_file() else None
-    is_table = is_path(place) and Path(place).suffix.lower() in TABLE_ENDINGS
-    said = any(text.startswith("features=") for text in given)
-    return [f"features={name}" for name in names] if names and is_table and not said else []
+    path = Path(place)
+    has_columns = is_path(place) and (path.suffix.lower() in TABLE_ENDINGS or is_saved(path))
+    names = fit.feature_names if has_columns and not _names_features(given) else None
+    return [f"features={name}" for name in names or ()]
+
+
+def _in_their_order(reading: Reading, columns: Sequence[str]) -> list[str]:
+    """Say, here and on stderr, that neither the fit nor an option names a table's features; nothing if one does."""
+    found = [name for name, role in reading.roles.items() if role == "features"]
+    if reading.kind not in ("table", "dataset") or len(found) < 2 or _names_features(columns):
+        return []
+    said = (f"the fit does not say which columns it was trained on, so {told_names(found)} are taken in this order; "
+            "where it was trained on another, name each by --column features=NAME")  # fmt: skip
+    print_remark(f"{reading.dataset.name}: {said}")
+    return [said]
+
+
+def _names_features(columns: Sequence[str]) -> bool:
+    return any(text.startswith("features=") for text in columns)
 
 
 def _predicted(fit: Fit, part: str, examples: Examples, device: str) -> PredictedTable:

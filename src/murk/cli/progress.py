@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from murk.cli.output import printable
+
 __all__ = ["progress_bar", "shown_seconds"]
 
 Advance = Callable[..., None]
@@ -26,6 +28,7 @@ def progress_bar(title: str) -> Iterator[Advance]:
         advance(done, total, note="", seconds_left=None, milestone=False): without `seconds_left` it is estimated from
         the pace so far; a milestone is always written, also where there is no terminal.
     """
+    title = printable(title)
     if sys.stderr.isatty():
         with _bar(title) as advance:
             yield advance
@@ -42,7 +45,9 @@ def shown_seconds(seconds: float) -> str:
 
 @contextmanager
 def _bar(title: str) -> Iterator[Advance]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[note]}"))
+    # a name of a file is no markup: brackets in it would be cut out, or refused as a tag that nothing opened
+    about, note = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[note]}"))
+    columns = (about, BarColumn(), TaskProgressColumn(), note)
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
         task = progress.add_task(title, total=None, note="")
         started: list[tuple[float, float]] = []
@@ -80,4 +85,5 @@ def _left(started: list[tuple[float, float]], done: float, total: float) -> floa
 
 
 def _joined(note: str, left: float | None) -> str:
-    return ", ".join(part for part in (note, "" if left is None else f"{shown_seconds(left)} left") if part)
+    parts = (printable(note), "" if left is None else f"{shown_seconds(left)} left")
+    return ", ".join(part for part in parts if part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -15,7 +14,7 @@ import typer
 
 from murk.cli.failure import kept_on_interrupt
 from murk.cli.network import MODEL_HELP, AllowImport, imported_network, model_for, refuse_model
-from murk.cli.noise import chosen_noise
+from murk.cli.noise import chosen_noise, refuse_noise
 from murk.cli.options import (
     Alpha,
     AsJson,
@@ -33,7 +32,7 @@ from murk.cli.options import (
     Side,
     SkipCorrupt,
 )
-from murk.cli.output import print_facts, print_json, shown_estimate, shown_share
+from murk.cli.output import print_facts, print_json, print_remark, shown_estimate, shown_share
 from murk.cli.place import HowRead, refuse_out
 from murk.cli.progress import progress_bar
 from murk.cli.voted import NO_NOISE, Voted, voted
@@ -118,6 +117,7 @@ def train(
         held_out=held_out, augment=augment, consistency=consistency, precision=precision, seed=seed,
     )  # fmt: skip
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
+    refuse_noise(noise_of)
     data = voted(
         place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
         source=source, test_labels=None if test_labels is None else test_labels.value, seed=seed,
@@ -143,7 +143,7 @@ def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, o
     checkpoint = out / CHECKPOINT
     if (out / FACTS).is_file():
         _refuse_other(read_result(out), {**data.described, **asdict(settings)}, out)
-        print(f"murk: {out} holds this very training already; remove it to train again", file=sys.stderr)
+        print_remark(f"{out} holds this very training already; remove it to train again")
         return read_result(out)
     kept = f"{checkpoint} is kept; run the same command to go on"
     with kept_on_interrupt(checkpoint, kept), progress_bar(f"training {settings.model}") as advance:
@@ -152,9 +152,15 @@ def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, o
             data=data.about, network=network,
             callbacks=[_teller(advance)], **compute,
         )  # fmt: skip
-        write_result(out, run.result, predictions=run.predictions, fit=run.fit)
+        write_result(out, run.result, predictions=run.predictions, fit=replace(run.fit, feature_names=_names(data)))
     checkpoint.unlink(missing_ok=True)
     return run.result
+
+
+def _names(data: Voted) -> tuple[str, ...] | None:
+    """Name the columns of features, in their order, for predictions to find them again; None where there are none."""
+    names = data.described.get("features")
+    return None if names is None else tuple(names)
 
 
 def _refuse_views(settings: RunSettings, dataset: Dataset) -> None:

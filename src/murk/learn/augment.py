@@ -109,7 +109,7 @@ def augmentation_for(choice: str, example_shape: tuple[int, ...], *, single_laye
     if choice == "auto":
         return "none" if not images or single_layer else "affine" if example_shape[2] == 1 else "crop-flip"
     if choice != "none" and choice not in AUGMENTATIONS:
-        raise InputError(f"augment is auto, none, {' or '.join(AUGMENTATIONS)}, but {choice!r} came")
+        raise InputError(f"`augment=...` is auto, none, {' or '.join(AUGMENTATIONS)}, but {choice!r} came")
     if choice != "none" and not images:
-        raise InputError(f"augment={choice!r} is for images, but the examples are features; give augment='none'")
+        raise InputError(f"{choice} is for images, but the examples are features; leave `augment=...` out, or say none")
     return choice

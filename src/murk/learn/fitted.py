@@ -50,6 +50,10 @@ class Fit:
         class_names: K names.
         example_shape: (H, W, C) of images, or (D,) of features.
         last: the averaged weights of the last epoch, as `model`; None in a fit that was loaded (it is not saved).
+        feature_names: D names of the features, in their order; None where they have none, as images.
+
+    Raises:
+        InputError: another number of names than of features.
 
     Example:
         >>> import murk
@@ -70,6 +74,13 @@ class Fit:
     class_names: tuple[str, ...]
     example_shape: tuple[int, ...]
     last: nn.Module | None = None
+    feature_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check that each feature has its name, if any has."""
+        names = self.feature_names
+        if names is not None and (len(names),) != self.example_shape:
+            raise InputError(f"expected a name for each feature of {self.example_shape}, but {len(names)} came")
 
     def at_last_epoch(self) -> Fit:
         """Give the same training with the weights of its last epoch in place of the selected one's.
@@ -215,6 +226,7 @@ class Fit:
             "normalisation": asdict(self.normalisation),
             "class_names": list(self.class_names),
             "example_shape": list(self.example_shape),
+            "feature_names": None if self.feature_names is None else list(self.feature_names),
         }
 
     @staticmethod
@@ -258,6 +270,7 @@ class Fit:
         if facts.get("model") is None and model is None:
             raise InputError("this fit holds a model of your own; give load(folder, model=function that makes it)")
         try:
+            names = facts.get("feature_names")  # fits from before there were names have none
             network = model() if model is not None else _built(facts["model"], tensors)
             load_module("model", network, tensors, source=folder / WEIGHTS)
             fit = Fit(
@@ -269,6 +282,7 @@ class Fit:
                 normalisation=_normalisation(facts["normalisation"]),
                 class_names=tuple(str(name) for name in facts["class_names"]),
                 example_shape=tuple(int(size) for size in facts["example_shape"]),
+                feature_names=None if names is None else tuple(str(name) for name in names),
             )
             _refuse_contradictions(fit, facts["model"])
             return fit

@@ -85,14 +85,15 @@ def settle_recipe(
         InputError: a value out of range, or fewer than one training example; all faults together.
     """
     refuse([
-        "" if num_examples >= 1 else "there is no example left to train on; lower held_out or bring more",
+        "" if num_examples >= 1 else "there is no example left to train on; lower `held_out=...` or bring more",
         _positive("epochs", epochs, whole=True),
         _positive("batch_size", batch_size, whole=True),
         _positive("learning_rate", learning_rate),
         "" if weight_decay == 0 else _positive("weight_decay", weight_decay),
         "" if consistency == 0 else _positive("consistency", consistency),
         "" if not consistency or augment != "none" else
-        "consistency compares two augmented views of an image, but augment='none' makes them one; leave it out",
+        "`consistency=...` compares two augmented views of an image, but `augment=...` is none, which makes them one; "
+        "leave it out",
     ])  # fmt: skip
     views = 2 if consistency else 1
     if epochs is None:
@@ -150,4 +151,4 @@ def _positive(name: str, value: Any, *, whole: bool = False) -> str:
     number = not isinstance(value, bool) and isinstance(value, int | float | np.number)
     if number and 0 < value < math.inf and (not whole or value == int(value)):
         return ""
-    return f"{name} is a {'whole ' if whole else ''}number > 0 (or None for the rule), but {value!r} came"
+    return f"`{name}=...` is a {'whole ' if whole else ''}number > 0, or left out for the rule, but {value!r} came"

@@ -103,13 +103,13 @@ def held_out_examples(
         InputError: a share out of range, groups of another length, or nothing that can be held out.
     """
     if isinstance(share, bool) or not isinstance(share, int | float | np.number) or not 0 <= share <= 0.5:
-        raise InputError(f"held_out is a share in [0, 0.5], but {share!r} came")
+        raise InputError(f"`held_out=...` is a share in [0, 0.5], but {share!r} came")
     if groups is not None and len(groups) != num_examples:
         raise InputError(f"groups name one group an example, {num_examples}, but {len(groups)} came")
     member = np.arange(num_examples) if groups is None else np.unique(groups, return_inverse=True)[1]
     count = int(member.max()) + 1 if num_examples else 0
     if share and count < 2:
-        raise InputError("one example (or one group) cannot be split; give held_out=0 to train on all of it")
+        raise InputError("one example (or one group) cannot be split; say 0 by `held_out=...` to train on all of it")
     order = permutation(seed, "held-out", count)
     sizes = np.bincount(member, minlength=count)[order]
     # groups in random order until the share is full; one too large for what is left of it is passed over
@@ -120,6 +120,7 @@ def held_out_examples(
         if not room:
             break
     if share and not held.any():
-        raise InputError(f"every group holds more than {share:.0%} of the examples; raise held_out, or give held_out=0")
+        raise InputError(f"every group holds more than {share:.0%} of the examples; raise `held_out=...`, or say 0 by "
+                         "it to hold none out")  # fmt: skip
     inside = held[member]
     return np.flatnonzero(~inside), np.flatnonzero(inside)

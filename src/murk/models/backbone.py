@@ -17,7 +17,7 @@ from murk.models.perceptron import HiddenLayers
 from murk.models.request import input_shape, number_faults, shape_faults
 from murk.models.seed import seeded
 
-__all__ = ["Backbone", "backbone"]
+__all__ = ["Backbone", "backbone", "imported_backbone"]
 
 
 class Backbone(nn.Module):
@@ -114,6 +114,32 @@ def backbone(
     return Classifier(features, head).to(reference.device)
 
 
+def imported_backbone(path: str) -> Any:
+    """Import what "package.module:name" names, which runs that package's code; the caller has allowed it.
+
+    Raises:
+        InputError: another form, or whatever keeps the module from being imported; it is named.
+
+    Example:
+        >>> imported_backbone("torch.nn:Flatten")()
+        Flatten(start_dim=1, end_dim=-1)
+    """
+    refuse([_import_fault(path, True)])
+    package, _, name = path.partition(":")
+    try:
+        found: Any = importlib.import_module(package)
+    except ImportError as error:
+        raise InputError(f"cannot import {package!r} for the backbone ({error}): is it installed?") from error
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{package!r} for the backbone cannot be imported ({type(error).__name__}: {error}); correct "
+                         "that module") from error  # fmt: skip
+    for word in name.split("."):
+        if not hasattr(found, word):
+            raise InputError(f"{package!r} has no {name!r}: give the module or callable as 'package.module:callable'")
+        found = getattr(found, word)
+    return found
+
+
 def _import_fault(module: object, allow_import: bool) -> str:
     """Why `module` cannot be taken as a backbone at all, or the empty string."""
     if isinstance(module, str):
@@ -129,23 +155,9 @@ def _import_fault(module: object, allow_import: bool) -> str:
     return f"a backbone is a torch module, a callable that makes one, or an import path, not {module!r}"
 
 
-def _imported(path: str) -> Any:
-    """The object that "package.module:name" names."""
-    package, _, name = path.partition(":")
-    try:
-        found: Any = importlib.import_module(package)
-    except ImportError as error:
-        raise InputError(f"cannot import {package!r} for the backbone ({error}): is it installed?") from error
-    for word in name.split("."):
-        if not hasattr(found, word):
-            raise InputError(f"{package!r} has no {name!r}: give the module or callable as 'package.module:callable'")
-        found = getattr(found, word)
-    return found
-
-
 def _made(module: nn.Module | Callable[[], nn.Module] | str) -> nn.Module:
     """The module itself, made or imported where need be."""
-    found = _imported(module) if isinstance(module, str) else module
+    found = imported_backbone(module) if isinstance(module, str) else module
     made = found
     if not isinstance(found, nn.Module) and callable(found):
         try:
