@@ -5,10 +5,10 @@ from murk.learn.fit import fit
 from murk.learn.fitted import Fit
 from murk.learn.functional import composite_loss, evidence_loss, h_alpha_loss, pairs_loss, soft_label_loss
 from murk.learn.losses import LOSSES, Loss, loss_named
+from murk.learn.progress import Epoch, Progress
 from murk.learn.recipe import Recipe
 from murk.learn.replicas import Replica, can_replicate, fit_replicas, replicas_pay
 from murk.learn.selection import Selection, held_out_examples
-from murk.learn.training import Epoch, Progress
 from murk.learn.voted_dataset import VotedDataset
 
 __all__ = [

@@ -22,9 +22,9 @@ from murk.learn.augment import Normalisation
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
 from murk.learn.device import settle_compute
 from murk.learn.export import write_onnx
+from murk.learn.progress import Epoch
 from murk.learn.recipe import Recipe
-from murk.learn.training import Epoch
-from murk.measure import Estimate, accuracy
+from murk.measure import Estimate, TransitionEstimate, accuracy
 from murk.models import build, tensor_shapes
 from murk.noise import NoiseModel, noise_from_state, noise_state
 
@@ -50,6 +50,7 @@ class Fit:
         class_names: K names.
         example_shape: (H, W, C) of images, or (D,) of features.
         last: the averaged weights of the last epoch, as `model`; None in a fit that was loaded (it is not saved).
+        found: what `noise="auto"` found, with intervals; None where the noise was given, and in a fit that was loaded.
         feature_names: D names of the features, in their order; None where they have none, as images.
 
     Raises:
@@ -74,6 +75,7 @@ class Fit:
     class_names: tuple[str, ...]
     example_shape: tuple[int, ...]
     last: nn.Module | None = None
+    found: TransitionEstimate | None = None
     feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:

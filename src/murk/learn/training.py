@@ -7,11 +7,11 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -26,62 +26,29 @@ from murk.learn.consistency import disagreement
 from murk.learn.device import Compute
 from murk.learn.losses import Loss
 from murk.learn.optimizer import optimizer_of
+from murk.learn.progress import Callback, Epoch, Progress
 from murk.learn.recipe import Recipe, learning_rate_at
 from murk.learn.selection import Selection
 from murk.learn.targets import Targets
 from murk.noise.draws import permutation, stream_key, uniforms
 
-__all__ = ["CHECK_EVERY", "Callback", "Epoch", "Progress", "Training", "by_truth"]
+__all__ = ["CHECK_EVERY", "Companion", "Training", "by_truth"]
 
 CHECK_EVERY = 25  # steps between looks at the losses, each of which waits for the device
 EVALUATION_BATCH = 1024
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch showed.
+class Companion(Protocol):
+    """What goes along with a training, acts at the end of epochs, and is kept in its checkpoint."""
 
-    Attributes:
-        epoch: its number, from 1.
-        training_loss: mean loss of its steps, in nats.
-        held_out_loss: mean loss of the averaged weights on the held-out votes, or None without any.
-        held_out_error: standard error of that mean (of one epoch: paired differences of epochs are far surer).
-        selected: whether the selection rule took this epoch when it ended.
-    """
+    def end_of_epoch(self, training: Training, epoch: int) -> None:
+        """Act when epoch number `epoch` has ended."""
 
-    epoch: int
-    training_loss: float
-    held_out_loss: float | None
-    held_out_error: float | None
-    selected: bool
+    def tensors(self) -> dict[str, Tensor]:
+        """Give what a checkpoint must hold."""
 
-
-@dataclass(frozen=True)
-class Progress:
-    """What callbacks are told, every few steps and at the end of each epoch.
-
-    Attributes:
-        step: steps done.
-        steps: steps in all.
-        seconds: time since this process began the training.
-        seconds_left: estimate of the time to go.
-        loss: mean training loss since the last call, in nats.
-        epoch: the epoch that has just ended, or None within one.
-        model: the averaged weights (the latest, without averaging), in evaluation mode; not to be changed.
-        predict: from a batch as the data source gives it to probabilities [B, K], by the averaged weights.
-    """
-
-    step: int
-    steps: int
-    seconds: float
-    seconds_left: float
-    loss: float
-    epoch: Epoch | None
-    model: nn.Module
-    predict: Callable[[Tensor], Tensor]
-
-
-Callback = Callable[[Progress], None]
+    def restore(self, training: Training, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` gave."""
 
 
 @dataclass
@@ -108,6 +75,8 @@ class Training:
     last_checkpoint: bool = True
     fingerprint: str = ""
     callbacks: Sequence[Callback] = ()
+    companion: Companion | None = None
+    phase: str = "training"
     step: int = 0
     history: list[Epoch] = field(default_factory=list)
     selection: Selection = field(default_factory=Selection)
@@ -209,14 +178,26 @@ class Training:
 
     @torch.no_grad()
     def _held_out_losses(self) -> np.ndarray:
-        parts = []
-        for start in range(0, len(self.held_out), EVALUATION_BATCH):
-            index = torch.from_numpy(self.held_out[start : start + EVALUATION_BATCH]).to(self.compute.device)
+        parts = [
+            self._losses_of(logits, index, None).cpu().numpy() for index, logits in self._averaged_logits(self.held_out)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+    def log_probs(self, examples: np.ndarray) -> np.ndarray:
+        """Give log p(y given x) of these examples by the averaged weights as they are now: float32 [B, K]."""
+        with torch.no_grad():
+            parts = [
+                torch.log_softmax(logits.float(), 1).cpu().numpy() for _, logits in self._averaged_logits(examples)
+            ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.targets.num_classes), np.float32)
+
+    def _averaged_logits(self, examples: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        """Walk over examples in batches; give their indices and logits, not augmented."""
+        for start in range(0, len(examples), EVALUATION_BATCH):
+            index = torch.from_numpy(examples[start : start + EVALUATION_BATCH]).to(self.compute.device)
             x = self.normalisation.prepare(self.images.batch(index, device=self.compute.device))
             with self.compute.autocast():
-                logits = self.average(x)
-            parts.append(self._losses_of(logits, index, None).cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+                yield index, self.average(x)
 
     def look(self, ended: bool, *, seconds: float, done: int) -> None:
         """Check the losses since the last look, close the epoch if it ended, and tell the callbacks."""
@@ -230,7 +211,9 @@ class Training:
         left = seconds / max(done, 1) * (self.steps - self.step)
         mean = float(losses.mean()) if len(losses) else math.nan
         for callback in self.callbacks:
-            callback(Progress(self.step, self.steps, seconds, left, mean, epoch, self.average, self._predict))
+            callback(
+                Progress(self.step, self.steps, seconds, left, mean, epoch, self.average, self._predict, self.phase)
+            )
 
     _epoch_sum: float = 0.0
     _epoch_count: int = 0
@@ -271,6 +254,8 @@ class Training:
         )
         self._epoch_sum, self._epoch_count = 0.0, 0
         self.history.append(ended)
+        if self.companion is not None:
+            self.companion.end_of_epoch(self, number)
         return ended
 
     @torch.no_grad()
@@ -289,6 +274,8 @@ class Training:
                    "best_losses": torch.from_numpy(self.selection.best_losses)}  # fmt: skip
         for number, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{number}/{name}": value for name, value in state.items()}
+        if self.companion is not None:
+            tensors |= {f"companion/{name}": value for name, value in self.companion.tensors().items()}
         write_tensors(self.checkpoint, tensors, {
             "kind": "checkpoint", "fingerprint": self.fingerprint, "step": self.step,
             "history": [asdict(epoch) for epoch in self.history],
@@ -327,6 +314,10 @@ class Training:
         self.step, self.history = int(facts["step"]), [Epoch(**epoch) for epoch in facts["history"]]
         self.selection = Selection(int(facts["best"]), int(facts["chosen"]), tensors["best_losses"].numpy())
         self._epoch_sum, self._epoch_count = facts["epoch_sum"], facts["epoch_count"]
+        if self.companion is not None:
+            mark = "companion/"
+            kept = {name.removeprefix(mark): value for name, value in tensors.items() if name.startswith(mark)}
+            self.companion.restore(self, kept)
 
 
 def by_truth(losses: Tensor, log_probs: Tensor, truth: Tensor) -> Tensor:

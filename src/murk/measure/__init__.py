@@ -7,10 +7,13 @@ from murk.measure.estimate import Estimate
 from murk.measure.information import effective_clean_labels, information_log_score, information_per_example
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
 from murk.measure.macro_f1 import macro_f1
+from murk.measure.transition import estimate_transition
+from murk.measure.transition_estimate import TransitionEstimate
 from murk.measure.vote_accuracy import accuracy_from_votes, channel_loglik, dilution_loglik
 
 __all__ = [
     "Estimate",
+    "TransitionEstimate",
     "accuracy",
     "accuracy_from_votes",
     "accuracy_per_class",
@@ -18,6 +21,7 @@ __all__ = [
     "channel_loglik",
     "dilution_loglik",
     "effective_clean_labels",
+    "estimate_transition",
     "exact_binomial",
     "information_log_score",
     "information_per_example",

@@ -9,6 +9,7 @@ from murk.noise.model import NoiseModel, evidence_of, noise_from_state, noise_st
 from murk.noise.named import NOISE_FORMS, noise_named
 from murk.noise.pattern import Flat, Matrix, Pattern, Uniform, pair_flip
 from murk.noise.structured import Structured, confusion_ranking, random_ranking
+from murk.noise.unknown import Unknown, unknown_named
 from murk.noise.votes import NO_VOTE, NONE_OF_THESE, DrawnVotes, StoredVotes, VoteBatch, Votes
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "StoredVotes",
     "Structured",
     "Uniform",
+    "Unknown",
     "VoteBatch",
     "Votes",
     "confusion_ranking",
@@ -39,4 +41,5 @@ __all__ = [
     "noise_state",
     "pair_flip",
     "random_ranking",
+    "unknown_named",
 ]

@@ -17,7 +17,8 @@ from torch import nn
 from murk.data.layout import layout_faults
 from murk.data.sparse_source import SparseSource
 from murk.errors import InputError, refuse
-from murk.learn.fit import fit_of, training_of
+from murk.learn.fit import fit_of
+from murk.learn.setting_up import training_of
 from murk.learn.losses import Loss, loss_named
 from murk.models import build
 from murk.noise import Channel, NoiseModel, noise_named

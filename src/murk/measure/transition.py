@@ -1,0 +1,189 @@
+"""How labels go wrong, estimated from class probabilities and votes: T, the noise rate, and what cannot be known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from murk.errors import InputError, refuse
+from murk.measure.confident import surest
+from murk.measure.expectation import Expectation, Maximum, maximise
+from murk.measure.naming import best_naming, score_by_known, score_by_one_right
+from murk.measure.noise_family import FAMILIES, choose_family
+from murk.measure.predicted import read_array
+from murk.measure.repeated import repeat
+from murk.measure.shrinkage import shrunk
+from murk.measure.source_votes import SourceVotes
+from murk.measure.transition_estimate import TransitionEstimate, estimate_of
+from murk.noise import Votes
+
+__all__ = [
+    "estimate_transition",
+    "expectation_of",
+    "free_transitions",
+    "name_columns",
+    "start_of",
+    "transitions_of_surest",
+]
+
+LEAST_PROBABILITY = 1e-6  # a network that excludes a class may still be wrong
+VOTES_FOR_THEMSELVES = 3.0  # votes an example from which votes alone identify T (Kruskal 1977)
+STARTS, FIRST_STEPS, STEPS_ALONE = 4, 40, 1000
+
+
+def estimate_transition(
+    probs: Any,
+    votes: Votes,
+    *,
+    known: Any = None,
+    groups: Any = None,
+    one_right: bool = False,
+    by_annotator: bool = False,
+    confidence_level: float = 0.95,
+    seed: int = 0,
+) -> TransitionEstimate:
+    """Estimate how votes go wrong: T[j, k] = P(a vote says k given truth j), by expectation-maximisation.
+
+    r_ij = softmax_j(log p_ij + e_ij), T[j, k] proportional to sum_i r_ij c_ik, until the likelihood rests. T starts
+    from the surest examples of each class, is drawn towards uniform noise as far as the votes say
+    (`murk.measure.shrinkage`), and is of the simplest family (none, uniform, class-dependent; with annotators also one
+    of each) whose held-out likelihood is within a standard error of the best.
+
+    Assumes that a vote depends on an example only through its class, that votes are independent given the class, and
+    that the probabilities are p(truth given x) of examples that their network has not seen. Intervals hold the chance
+    of the examples, not errors of the probabilities.
+
+    Args:
+        probs: float [N, K], out-of-fold p(truth given x); None for the votes alone, of which there must then be three
+            or more an example.
+        votes: the votes of the N examples, independent of `probs`.
+        known: int [N], the true class where you know it, -1 elsewhere, or None.
+        groups: [N], a name an example: what belongs together is held out and drawn together.
+        one_right: whether exactly one vote of each example is right (exact dilution); then Q is estimated, and T of it.
+        by_annotator: whether each annotator has a transition of their own.
+        confidence_level: of each interval, in (0, 1).
+        seed: of folds and repeats.
+
+    Raises:
+        InputError: shapes that differ, probabilities that are none, known labels out of range, or votes that cannot do
+            what is asked of them; all faults that can be seen together.
+
+    Example:
+        >>> from murk.noise import Channel
+        >>> truth = np.arange(3000) % 3
+        >>> votes = Channel.symmetric(0.3, num_classes=3).draw(truth, seed=0)
+        >>> found = estimate_transition(np.where(np.eye(3)[truth] == 1, 0.98, 0.01), votes)
+        >>> found.family, round(found.noise_rate.value, 1)
+        ('uniform', 0.3)
+
+    Source: Dawid and Skene 1979 (EM); the rest is derived.
+    """
+    expectation = expectation_of(probs, votes, known=known, one_right=one_right, by_annotator=by_annotator)
+    names = np.arange(len(votes)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    refuse([f"groups are {len(votes)} names, but {len(names)} came" if len(names) != len(votes) else ""])
+    start = start_of(expectation)
+    choice = choose_family(expectation, start, groups=names, seed=seed)
+    update = FAMILIES["uniform" if choice.family == "none" else choice.family]
+    found = maximise(expectation, start, update, steps=STEPS_ALONE, tolerance=1e-9)
+    repeats = repeat(found.expectation, found.transitions, update, groups=names, seed=seed)
+    return estimate_of(found, choice, repeats, confidence_level=confidence_level)
+
+
+def expectation_of(probs: Any, votes: Votes, *, known: Any, one_right: bool, by_annotator: bool) -> Expectation:
+    """Read what EM reads; arguments and errors as `estimate_transition`."""
+    shape = (len(votes), votes.num_classes)
+    array = None if probs is None else read_array(probs, what="probabilities")
+    known = None if known is None else read_array(known, what="known labels")
+    refuse([
+        "" if array is None else _probs_fault(array, shape), _known_fault(known, shape),
+        "votes alone do not tell which of them is right; give probabilities with one_right"
+        if probs is None and one_right else "",
+        "of each annotator's votes none is surely right; give one_right or by_annotator" if one_right and by_annotator
+        else "",
+    ])  # fmt: skip
+    counted = SourceVotes.of(votes, by_annotator=by_annotator)
+    per_example = counted.counts.sum(1)
+    if probs is None and per_example.mean() < VOTES_FOR_THEMSELVES:
+        raise InputError(
+            f"votes alone tell how they go wrong from three an example on, but {per_example.mean():.2g} came; give "
+            "out-of-fold probabilities too"
+        )
+    if one_right and (counted.num_answers > shape[1] or len(np.unique(per_example[per_example > 0])) > 1):
+        raise InputError("exactly one of an example's votes is right: each example has as many, all of them classes")
+    if array is None:
+        log_probs = np.full((1, shape[1]), -np.log(shape[1]))
+    else:
+        log_probs = np.log(np.maximum(array, LEAST_PROBABILITY, dtype=np.float64))
+    return Expectation(counted, log_probs, None if known is None else known.astype(np.int64), one_right)
+
+
+def _probs_fault(probs: np.ndarray, shape: tuple[int, int]) -> str:
+    if probs.shape != shape or probs.dtype.kind != "f":
+        return f"expected probabilities [N, K] = {shape}, but {probs.dtype} of shape {probs.shape} came"
+    if not (np.isfinite(probs).all() and (probs >= 0).all() and np.allclose(probs.sum(1), 1, atol=1e-3)):
+        return "probabilities are >= 0 and sum to one in each row, but others came; apply softmax to logits first"
+    return ""
+
+
+def _known_fault(known: np.ndarray | None, shape: tuple[int, int]) -> str:
+    if known is None or (known.shape == shape[:1] and known.dtype.kind in "iu" and (
+        not len(known) or (known.min() >= -1 and known.max() < shape[1])
+    )):  # fmt: skip
+        return ""
+    return f"known labels are {shape[0]} integers in [-1, {shape[1]}), -1 for unknown, but {known.dtype} of " \
+           f"{known.shape} came"  # fmt: skip
+
+
+def start_of(expectation: Expectation) -> Float[np.ndarray, "S K A"]:
+    """Give transitions to start EM from: those of the surest examples, or the likeliest that votes alone lead to."""
+    if not expectation.learns_shares:
+        return transitions_of_surest(expectation)
+    blank = replace(expectation, known=None)
+    counts = expectation.votes.per_class().toarray()[:, : expectation.votes.num_classes]
+    most = (counts == counts.max(1, keepdims=True)) & (counts > 0)
+    first = _counted(blank, most / np.maximum(most.sum(1, keepdims=True), 1))
+    mixing = np.random.default_rng(0).dirichlet(np.ones(first.shape[1]), (STARTS - 1, first.shape[1]))
+    starts = [first, *(np.einsum("jl,slk->sjk", each, first) for each in mixing)]
+    tried = [maximise(blank, start, free_transitions, steps=FIRST_STEPS) for start in starts]
+    best = max(tried, key=lambda each: each.loglik)
+    best = maximise(best.expectation, best.transitions, free_transitions, steps=STEPS_ALONE)
+    names = name_columns(best, known=expectation.known, one_right=False)
+    named = np.empty_like(best.transitions)
+    named[:, names] = best.transitions
+    return named
+
+
+def transitions_of_surest(expectation: Expectation) -> Float[np.ndarray, "S K A"]:
+    """Read transitions [S, K, A] off the surest half of the examples predicted to be of each class."""
+    return _counted(expectation, surest(np.exp(expectation.log_probs)).astype(np.float64))
+
+
+def name_columns(found: Maximum, *, known: np.ndarray | None, one_right: bool) -> Int[np.ndarray, " K"]:
+    """Say which class each column of what EM found is: int [K].
+
+    By audited labels and by the one right vote where there are such, else so that classes get right votes more often
+    than any other naming would make them.
+    """
+    free = replace(found.expectation, known=None, one_right=False)
+    score = np.zeros(found.transitions.shape[1:])[:, : free.votes.num_classes]
+    posterior = free.posterior(found.transitions)[0]
+    if known is not None and (known >= 0).any():
+        score += score_by_known(posterior, known)
+    if one_right:
+        score += score_by_one_right(posterior, free.votes.counts.toarray())
+    return best_naming(score if score.any() else found.transitions.mean(0)[:, : len(score)])
+
+
+def free_transitions(votes: np.ndarray) -> np.ndarray:
+    """Give transitions [S, K, A] of the richest family from expected votes [S, K, A]."""
+    return shrunk(votes)[0]
+
+
+def _counted(expectation: Expectation, posterior: np.ndarray) -> np.ndarray:
+    if expectation.known is not None:
+        told = expectation.known >= 0
+        posterior[told] = np.eye(posterior.shape[1])[expectation.known[told]]
+    return free_transitions(np.maximum(expectation.counted(posterior), 0))

@@ -1,0 +1,162 @@
+"""TransitionEstimate: how labels go wrong, with intervals, and in words what follows for training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from murk.measure.estimate import Estimate
+from murk.measure.expectation import Maximum
+from murk.measure.naming import runners_up
+from murk.measure.noise_family import Choice
+from murk.measure.repeated import Repeats, beta_interval
+from murk.noise import Annotators, Channel, Dilution, Flat, Matrix, NoiseModel
+
+__all__ = ["TransitionEstimate", "estimate_of"]
+
+METHOD = "expectation-maximisation; interval from examples drawn again"
+CLASSES_NAMED = 6
+DOUBT = 2.6  # standard errors within which a naming may be another: 1 % two-sided
+
+
+@dataclass(frozen=True, eq=False)
+class TransitionEstimate:
+    """How votes go wrong, as estimated.
+
+    Attributes:
+        family: "none", "uniform", "class-dependent", "a rate for each annotator" or "a transition for each annotator".
+        noise: the noise model, ready to weigh votes by.
+        transition: [K, A], T[j, k] = P(a vote says k given truth j); of all annotators together, where there are such.
+            A is K, or K + 1 where "none of these" was answered.
+        noise_rate: P(a vote does not name the true class).
+        margin: [K], T[j, j] - max_k T[j, k]: where it is positive, plain training has the right goal.
+        shares: float64 [K], the share of each class among the examples.
+        behind: nats an example by which each family's held-out log likelihood is behind the best one's.
+        unnamed: classes that could as well be called otherwise: the votes and the assumption that right votes are the
+            most frequent do not tell. Empty where audited labels or the one right vote name them.
+    """
+
+    family: str
+    noise: NoiseModel
+    transition: Estimate
+    noise_rate: Estimate
+    margin: Estimate
+    shares: Float[np.ndarray, " K"]
+    behind: dict[str, float]
+    unnamed: tuple[int, ...]
+
+    @property
+    def identified(self) -> bool:
+        """Whether it is known which class is which."""
+        return not self.unnamed
+
+    def sentences(self, class_names: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Say what was found, in words; classes by number, or by their names."""
+        names = class_names or tuple(str(k) for k in range(len(self.shares)))
+        rate = self.noise_rate
+        said = [f"{rate.value:.1%} of the labels are wrong ({rate.low:.1%} to {rate.high:.1%}); the noise is "
+                f"{_FAMILY_IN_WORDS[self.family]}."]  # fmt: skip
+        weak = np.flatnonzero(self.margin.low <= 0)
+        if self.unnamed:
+            said.append(f"Classes {_listed(self.unnamed, names)} cannot be told apart without an audit: give the true "
+                        "class of a few examples of each (`known=`).")  # fmt: skip
+        elif not len(weak):
+            said.append("Plain training would have been enough in the long run: in every class the right label is the "
+                        "most frequent.")  # fmt: skip
+        else:
+            said.append(f"Plain training would not be enough: in class {_listed(weak, names)} a wrong label may be as "
+                        "frequent as the right one.")  # fmt: skip
+        return tuple(said)
+
+
+_FAMILY_IN_WORDS = {
+    "none": "too little to be told from none",
+    "uniform": "the same for all classes, any wrong class as likely",
+    "class-dependent": "different from class to class",
+    "a rate for each annotator": "of each annotator at a rate of their own",
+    "a transition for each annotator": "of each annotator in their own way",
+}
+
+
+def estimate_of(found: Maximum, choice: Choice, repeats: Repeats, *, confidence_level: float) -> TransitionEstimate:
+    """Put together what EM, the choice of the family and the repeats found."""
+    expectation, classes = found.expectation, found.expectation.votes.num_classes
+    alpha = _alpha(found) if expectation.one_right else 0
+    votes, members, _ = expectation.expected(found.transitions)
+    weight = votes.sum((1, 2)) / max(votes.sum(), 1)  # of each source
+
+    def one_vote(transitions: np.ndarray) -> np.ndarray:
+        """Give T [..., K, A] of a vote taken at random, from transitions [..., S, K, A]."""
+        pooled = np.einsum("s,...ska->...ka", weight, transitions)
+        right = np.eye(*pooled.shape[-2:]) if expectation.one_right else pooled
+        return np.asarray((right + alpha * pooled) / (1 + alpha))
+
+    shares = members / members.sum()
+    at, drawn = one_vote(found.transitions), one_vote(repeats.transitions)
+    level = {"confidence_level": confidence_level}
+    per_class = votes.sum((0, 2)) + 1.0
+    low, high = beta_interval(at, drawn.std(0, ddof=1), votes_at_most=per_class[:, None], **level)
+    right = np.einsum("rk,rkk->r", repeats.shares, drawn[:, :, :classes])
+    rate = 1 - float(shares @ np.diagonal(at))
+    rate_low, rate_high = beta_interval(
+        np.array(rate), right.std(ddof=1), votes_at_most=np.array(max(votes.sum(), 1.0)), **level
+    )
+    named = expectation.one_right or (expectation.known is not None and (expectation.known >= 0).any())
+    return TransitionEstimate(
+        family=choice.family, noise=_noise_of(found, choice.family, alpha), shares=shares, behind=choice.behind,
+        transition=Estimate(at, low, high, method=METHOD, **level),
+        noise_rate=Estimate(rate, float(rate_low), float(rate_high), method=METHOD, **level),
+        margin=_margin(at, drawn, **level), unnamed=() if named else _unnamed(at, drawn),
+    )  # fmt: skip
+
+
+def _alpha(found: Maximum) -> int:
+    per_example = found.expectation.votes.counts.sum(1)
+    return round(float(per_example.max())) - 1
+
+
+def _noise_of(found: Maximum, family: str, alpha: int) -> NoiseModel:
+    transitions, classes = found.transitions, found.expectation.votes.num_classes
+    if "annotator" in family:
+        return Annotators(transitions)
+    shared = transitions[0]
+    square = shared.shape[1] == classes
+    simple = Flat(classes, float(shared[0, 0])) if family in ("none", "uniform") and square else Matrix(shared)
+    if found.expectation.one_right:
+        return Dilution(alpha, num_classes=classes, pattern=simple)
+    return Channel(simple)
+
+
+def _margins(transitions: np.ndarray) -> np.ndarray:
+    classes = transitions.shape[-2]
+    others = transitions.copy()
+    others[..., range(classes), range(classes)] = -1
+    return np.asarray(transitions[..., range(classes), range(classes)] - others.max(-1))
+
+
+def _margin(at: np.ndarray, drawn: np.ndarray, *, confidence_level: float) -> Estimate:
+    value, repeats = _margins(at), _margins(drawn)
+    tail = (1 - confidence_level) / 2
+    low, high = (np.quantile(repeats, end, axis=0) for end in (tail, 1 - tail))
+    return Estimate(value, np.minimum(low, value), np.maximum(high, value), confidence_level, METHOD)
+
+
+def _unnamed(at: np.ndarray, drawn: np.ndarray) -> tuple[int, ...]:
+    """Find classes that another naming would suit as well: their right votes are no more than chance leaves open."""
+    classes = len(at)
+    doubtful: set[int] = set()
+    for other in np.unique(runners_up(at[:, :classes]), axis=0):
+        moved = np.flatnonzero(other != np.arange(classes))
+        gap = at[moved, moved].sum() - at[moved, other[moved]].sum()
+        gaps = drawn[:, moved, moved].sum(1) - drawn[:, moved, other[moved]].sum(1)
+        if gap <= DOUBT * gaps.std(ddof=1):
+            doubtful.update(int(k) for k in moved)
+    return tuple(sorted(doubtful))
+
+
+def _listed(classes: object, names: tuple[str, ...]) -> str:
+    told = [names[k] for k in np.asarray(classes, dtype=int)]
+    rest = f" and {len(told) - CLASSES_NAMED} more" if len(told) > CLASSES_NAMED else ""
+    return ", ".join(told[:CLASSES_NAMED]) + rest
