@@ -20,17 +20,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from machine import machine
+from cells import interval, run_cells
 
 RESULTS = Path(__file__).parent / "results" / "mnist.json"
 SEEDS = (0, 1, 2)
@@ -105,19 +101,9 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for name in ("selected", "last", "best_on_test"):
                 values = np.array([run[name] for run in found])
                 if len(values) > 1:
-                    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-                    row[name] = {
-                        "mean": round(float(values.mean()), 5), "sd": round(float(values.std(ddof=1)), 5),
-                        "low": round(float(values.mean() - half), 5),
-                        "high": round(min(1.0, float(values.mean() + half)), 5),
-                    }  # fmt: skip
+                    row[name] = interval(values)
             rows.append(row)
     return rows
-
-
-def stored() -> list[dict[str, Any]]:
-    """The runs that are done."""
-    return json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() else []
 
 
 def main() -> None:
@@ -128,25 +114,8 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(train(*json.loads(arguments.one))))
         return
-    runs = stored()
-    done = {(run["setting"], run["weighing"], run["seed"]) for run in runs}
-    todo = [cell for seed in SEEDS for s in SETTINGS for w in ways_of(s) if (cell := (s, w, seed)) not in done]
-    running: dict[subprocess.Popen[str], tuple[str, str, int]] = {}
-    while todo or running:
-        while todo and len(running) < arguments.jobs:
-            cell = todo.pop(0)
-            command = [sys.executable, __file__, "--one", json.dumps(cell)]
-            environment = os.environ | {"OMP_NUM_THREADS": "1"}
-            running[subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)] = cell
-        for process in [process for process in running if process.poll() is not None]:
-            cell = running.pop(process)
-            if process.returncode or process.stdout is None:
-                raise SystemExit(f"{cell} failed; the runs before it are kept")
-            runs.append(json.loads(process.stdout.read()))
-            runs.sort(key=lambda run: (list(SETTINGS).index(run["setting"]), run["weighing"], run["seed"]))
-            RESULTS.write_text(json.dumps({"machine": machine(), "rows": summary(runs), "runs": runs}, indent=1) + "\n")
-            print(cell, f"{runs[[(r['setting'], r['weighing'], r['seed']) for r in runs].index(cell)]['selected']:.4f}")
-        time.sleep(0.5)
+    cells = [(setting, way, seed) for seed in SEEDS for setting in SETTINGS for way in ways_of(setting)]
+    run_cells(__file__, RESULTS, cells, names=("setting", "weighing", "seed"), jobs=arguments.jobs, summary=summary)
 
 
 if __name__ == "__main__":
