@@ -13,6 +13,7 @@ from murk.cli.noise import ChosenNoise
 from murk.cli.place import CATALOG, HowRead, count_of_classes, is_path, read_shown, refuse_unlabelled
 from murk.cli.spelling import in_options
 from murk.data import Dataset, Examples, Reading, content_sha256, votes_on
+from murk.data.coded import shown_text
 from murk.data.missing import did_you_mean_path
 from murk.data.told_names import told_name
 from murk.errors import DataError, InputError, refuse
@@ -167,7 +168,7 @@ def _drawn_again(
 ) -> Mixture:
     """Draw again what the votes in a table are about: the same images in the same order."""
     if facts["data"] != {"name": dataset.name, "sha256": content_sha256(dataset)}:
-        raise InputError(f"the votes in {path} are about {told_name(facts['data'].get('name'))} as it was when they "
+        raise InputError(f"the votes in {path} are about {shown_text(facts['data'].get('name'))} as it was when they "
                          f"were drawn, but {dataset.name} came, or other content; draw them again")  # fmt: skip
     drawn_by = noise_from_state(facts["drawn_by"])
     if drawn_by.num_classes != dataset.num_classes:
