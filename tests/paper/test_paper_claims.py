@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
+from murk.paper import gallery
 from murk.paper.claims import CLAIMS, Claim
 from murk.paper.figure import Cell
+from murk.paper.figure5 import ORDERS
 from murk.paper.table import Table
 from murk.paper.verdicts import Judged, judge
 from murk.paper.ways import EXACT, PAPER, SINGLE
@@ -97,19 +102,6 @@ def test_half_the_harm_is_neither_almost_none_nor_almost_all_of_it(same, foreign
     assert next(j for j in found if "half" in j.claim.says and j.series == SINGLE).verdict == expected
 
 
-def test_levels_are_told_by_the_cells_and_not_read_out_of_names():
-    levels = {"much": 20, "none": 2}
-    cells = [Cell(name, PAPER, x, {}, 2, level=levels[name]) for name in levels for x in (0.1, 1.0)]
-    rows = [{"panel": cell.panel, "series": PAPER, "x": cell.x, "n_test": 10_000,
-             "seeds": dict.fromkeys((0, 1), 0.7 if cell.panel == "much" and cell.x < 1 else 0.5)}
-            for cell in cells]  # fmt: skip
-    found = next(j for j in judge({"fig11": Table.of(rows, cells)}) if j.claim.figure == "fig11" and j.series == PAPER)
-    assert found.verdict == "holds"
-    assert found.estimate is not None
-    assert found.estimate.value == pytest.approx(0.2)
-    assert "alpha 20" in found.tested
-
-
 def test_nothing_run_is_no_verdict():
     assert {judged.verdict for judged in judge({})} == {"not run"}
 
@@ -119,25 +111,83 @@ def test_another_noise_level_does_not_stand_in_for_one_that_has_not_run():
 
 
 def test_what_was_compared_names_the_noise_level():
-    assert verdict(ABOVE, [0.8, 0.81], [0.7, 0.71]).tested.startswith("at alpha 10:")
+    tested = verdict(ABOVE, [0.8, 0.81], [0.7, 0.71]).tested
+    assert tested == "at alpha 10, the highest at which all have learned: ResNet-18 minus Conv4, above 0"
 
 
-def test_a_threshold_that_some_seeds_miss_gives_no_exponent():
-    """The seeds that reach 90 % alone would make the clean labels needed look fewer than they are."""
+def at_levels(accuracies: dict[float, tuple[float, float]], way: str = PAPER) -> Judged:
+    """Judge ResNet-18 (first) against Conv4 (second), two seeds each, by what stands at each noise level."""
+    rows = [
+        {"panel": panel, "series": way, "x": alpha, "n_test": 10_000, "seeds": {0: value, 1: value + 0.001}}
+        for alpha, both in accuracies.items()
+        for panel, value in zip(("ResNet-18", "Conv4"), both, strict=True) if value
+    ]  # fmt: skip
+    cells = [Cell(panel, way, alpha, {}, 2) for panel in ("ResNet-18", "Conv4") for alpha in accuracies]
+    return next(j for j in judge({"fig2": Table.of(rows, cells)}) if j.claim is ABOVE and j.series == way)
 
-    def rows(missing: int) -> list[dict[str, object]]:
-        return [
-            {"panel": "90% right", "series": EXACT, "x": alpha, "n_test": 10_000,
-             "seeds": dict.fromkeys(range(3 - (missing if alpha == 20 else 0)), 500.0 * (1 + alpha))}
-            for alpha in (2, 5, 20)
-        ]  # fmt: skip
 
-    cells, whole = [Cell("α = 2", EXACT, 300, {}, 3, level=2)], {(0, 0), (0, 1), (0, 2)}
-    for missing, there, expected in ((0, whole, "holds"), (1, {(0, 0)}, "not run"), (1, whole, "undecided")):
-        found = judge({"fig9": Table.of(rows(missing), cells, there)})
-        linear = next(j for j in found if j.claim.figure == "fig9" and j.series == EXACT)
-        assert linear.verdict == expected
-        assert ("not reached" in linear.why) == (expected == "undecided"), "all has run, and there is a reason"
+def test_networks_are_compared_at_the_highest_noise_level_at_which_all_have_learned():
+    found = at_levels({0: (0.9, 0.5), 2: (0.5, 0.6), 5: (0.8, 0.4), 10: (0.6, 0.1)})
+    assert found.verdict == "holds"
+    assert found.estimate is not None and found.estimate.value == pytest.approx(0.4)
+    assert found.tested.startswith("at alpha 5, the highest at which all have learned:")
+
+
+def test_without_noise_is_no_noise_level():
+    found = at_levels({0: (0.9, 0.5), 5: (0.8, 0.1), 10: (0.2, 0.1)})
+    assert (found.verdict, found.why) == ("nothing learned", "")
+    assert found.tested.startswith("at alpha 10, as all have learned at none:")
+    assert at_levels({0: (0.9, 0.5), 5: (0.8, 0.1)}).why == "Conv4 has not learned (10% right)"
+
+
+def test_a_noise_level_that_has_not_run_is_not_passed_over():
+    for missing in ({5: (0.8, 0.4), 10: (0.6, 0)}, {2: (0.8, 0.4), 5: (0, 0), 10: (0.6, 0.1)}):
+        found = at_levels(missing)
+        assert (found.verdict, found.n_seeds) == ("not run", 0)
+
+
+def test_each_way_to_train_is_compared_at_its_own_level():
+    levels = {5: (0.8, 0.4), 10: (0.6, 0.1)}
+    assert "alpha 5," in at_levels(levels).tested
+    assert "alpha 10," in at_levels({**levels, 10: (0.6, 0.5)}, EXACT).tested
+
+
+def in_panels(figure: str, x: float, panels: dict[str, float], way: str) -> list[Judged]:
+    rows = [{"panel": panel, "series": way, "x": x, "n_test": 10_000, "seeds": {0: value, 1: value + 0.001}}
+            for panel, value in panels.items()]  # fmt: skip
+    table = Table.of(rows, [Cell(panel, way, x, {}, 2) for panel in panels])
+    return [j for j in judge({figure: table}) if j.claim.figure == figure and j.series == way]
+
+
+@pytest.mark.parametrize(("white", "expected"), [(0.9, "holds"), (0.79, "holds"), (0.7, "does not")])
+def test_a_gain_by_white_noise_is_no_harm(white, expected):
+    panels = {"White noise": white, "Clean images alone, as often": 0.8}
+    found = in_panels("fig6", 10, panels, SINGLE)
+    assert next(j for j in found if "almost no harm" in j.claim.says).verdict == expected
+
+
+@pytest.mark.parametrize(("half", "expected"), [(0.95, "holds"), (0.79, "holds"), (0.7, "does not")])
+def test_a_gain_by_structure_is_no_harm(half, expected):
+    rows = [{"panel": order, "series": EXACT, "x": delta, "n_test": 10_000, "seeds": dict.fromkeys((0, 1), value)}
+            for order in ORDERS for delta, value in ((0.0, 0.8), (0.5, half))]  # fmt: skip
+    table = Table.of(rows, [Cell(ORDERS[0], EXACT, delta, {}, 2) for delta in (0.0, 0.5)])
+    found = next(j for j in judge({"fig5": table}) if "does no harm" in j.claim.says and j.series == EXACT)
+    assert found.verdict == expected
+
+
+def test_the_estimate_of_a_claim_with_several_parts_says_which_it_is_of():
+    panels = {"Perceptron": 0.5, "2 hidden layers": 0.8, "Conv4": 0.7}
+    order = next(j for j in in_panels("fig1", 20, panels, PAPER) if "Robustness" in j.claim.says)
+    assert (order.verdict, order.part) == ("does not", "Conv4 minus 2 hidden layers")
+    assert "estimate is of Conv4 minus 2 hidden layers" in gallery.claim_row(order).statement
+    assert next(csv.DictReader(io.StringIO(gallery.claims_csv([order]))))["part"] == order.part
+    assert verdict(ABOVE, [0.8, 0.81], [0.7, 0.71]).part == "", "it has but one"
+
+
+def test_a_rule_settled_after_the_runs_were_seen_is_marked():
+    late = [j for j in judge({}) if j.claim.late]
+    assert late and all("*" in gallery.claim_row(j).statement for j in late)
+    assert not any("*" in gallery.claim_row(j).statement for j in judge({}) if not j.claim.late)
 
 
 @pytest.mark.parametrize("n_test", [10_000, 200])

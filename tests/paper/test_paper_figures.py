@@ -13,15 +13,13 @@ import numpy as np
 import pytest
 
 from murk.errors import InputError
-from murk.lab import Here, Store, Study, run_id
+from murk.lab import Here, Store, Study, read_settings, resolve, run_id
 from murk.paper import FIGURES, SIZES, draw_figure, figure_named, plan_figures, reproduce, size_named
 from murk.paper.figure import Cell, accuracies
-from murk.paper.figure9 import labels_needed, needed_by_seed
-from murk.paper.figure9 import rows as needed_rows
 from murk.paper.gallery import panels_of
 from murk.paper.rates import best_rates
 from murk.paper.reproduce import Drawn
-from murk.paper.ways import EXACT, INDEPENDENT, PAPER, RATES, trained
+from murk.paper.ways import EXACT, INDEPENDENT, PAPER, RATES, TWO_VIEWS, trained
 from murk.show import panels_svg
 
 SMOKE, SMALL = size_named("smoke"), size_named("small")
@@ -53,8 +51,6 @@ def test_each_figure_is_one_file_whose_header_says_what_how_and_why(name):
 @pytest.mark.parametrize("name", [name for name in FIGURES if name != "fig5"])
 @pytest.mark.parametrize("size", SIZES.values(), ids=list(SIZES))
 def test_every_cell_is_a_setting_that_can_be_read(name, size):
-    from murk.lab import read_settings
-
     cells = list(FIGURES[name].cells(size, []))
     assert len(read_settings([{**cell.setting, "seed": 0} for cell in cells])) == len(cells)
     assert all(cell.seeds >= (1 if name == "rates" else 2) for cell in cells)
@@ -107,23 +103,24 @@ def test_a_panel_that_no_run_has_reached_is_drawn_and_one_of_another_size_says_s
     assert eight.names[-1] == "α = 50" and panels_svg(eight).count(b"not at this size") == 1
 
 
-def test_a_target_that_no_network_reaches_is_not_said_to_wait_for_runs():
-    cells = [Cell(f"α = {level}", EXACT, n, {}, 2, level=level) for level in (0, 4) for n in (100, 1000)]
-    there = {(number, seed): outcome(0.85) for number in range(4) for seed in range(2)}
-    figure = FIGURES["fig9"]
-    drawn = Drawn(figure, SMALL, tuple(cells), tuple(figure.rows(cells, there)), 8, 8, 1.0, ())
-    picture = panels_of(replace(drawn, planned=0))
-    assert picture.names == ["80% right", "90% right", "95% right"] and picture.xs == [0, 4]
-    assert b"nothing has run yet" not in panels_svg(picture)
-    assert panels_svg(picture).count(b"reached by no network so far") == 3
-
-
 def test_the_ways_differ_in_training_alone():
     setting = {"model": "mlp4", "alpha": 20}
     assert trained(EXACT, setting) == {**setting, "protocol": "evidence", "weigh_as": "given"}
     assert trained(INDEPENDENT, setting)["weigh_as"] == "independent"
     assert trained(PAPER, setting) == {**setting, "protocol": "paper", "learning_rate": 0.3}
     assert trained(PAPER, {"model": "resnet18", "alpha": 100})["learning_rate"] == RATES["conv"][20]
+    two_views = {"protocol": "evidence", "weigh_as": "independent", "consistency": 1.0}
+    assert trained(TWO_VIEWS, setting) == {**setting, **two_views}
+
+
+def test_two_views_are_trained_at_full_size_alone_for_half_the_epochs():
+    full = size_named("full")
+    cells = {(cell.series, cell.x): cell for cell in FIGURES["fig2"].cells(full, []) if cell.panel == "ResNet-18"}
+    assert {x for series, x in cells if series == TWO_VIEWS} == {*full.photograph_alphas}
+    assert not [cell for cell in FIGURES["fig2"].cells(SMALL, []) if cell.series == TWO_VIEWS]
+    settings = read_settings([{**cells[way, 10].setting, "seed": 0} for way in (TWO_VIEWS, INDEPENDENT)])
+    two, one = (resolve(setting, device="cpu")["epochs"] for setting in settings)
+    assert two == one // 2
 
 
 def test_a_figure_of_the_store_has_all_its_runs_and_draws_again_the_same(run_once):
@@ -184,29 +181,6 @@ def test_a_point_tells_its_seeds_and_has_no_interval_from_one():
     assert [(row["x"], row["n_seeds"], row["planned"]) for row in found] == [(5, 1, 3), (10, 2, 3)]
     assert found[0]["low"] is None
     assert found[1]["low"] < 0.7 < 0.8 < found[1]["high"]
-
-
-def test_labels_needed_are_interpolated_in_log_n_and_never_extrapolated():
-    assert labels_needed([100, 1000], [0.8, 0.9], 0.85) == pytest.approx(np.sqrt(100 * 1000), abs=1e-5)
-    assert labels_needed([100, 1000], [0.8, 0.9], 0.8) is None
-    assert labels_needed([100, 1000], [0.8, 0.9], 0.95) is None
-    with pytest.raises(InputError, match="rise"):
-        labels_needed([1000, 100], [0.9, 0.8], 0.85)
-
-
-def test_figure_nine_finds_the_power_of_a_made_up_threshold():
-    """Accuracies that depend on N / (1 + alpha) alone need N in proportion to 1 + alpha."""
-    counts, alphas = (100, 1000, 10_000), (0, 4, 9)
-    cells = [Cell(f"level {alpha}", EXACT, n, {}, 2, level=alpha) for alpha in alphas for n in counts]
-    outcomes = {
-        (number, seed): outcome(1 - 0.5 * (cell.x / (1 + cell.level) / 20) ** -0.5)
-        for number, cell in enumerate(cells) for seed in range(2)
-    }  # fmt: skip
-    needed = needed_by_seed(cells, outcomes, 0.9)
-    assert set(needed) == {(alpha, EXACT) for alpha in alphas}
-    found = [row for row in needed_rows(cells, outcomes) if row["panel"] == "90% right"]
-    assert found[2]["value"] / found[0]["value"] == pytest.approx(10, rel=0.05)
-    assert all(row["low"] <= row["value"] <= row["high"] for row in found)
 
 
 def test_the_rate_is_the_one_with_the_lowest_held_out_loss():
@@ -282,6 +256,18 @@ def test_what_another_precision_has_done_is_drawn_and_not_done_again(tmp_path):
         assert {run.attempts for run in store.runs()} == {1}
         assert store.counts("paper/smoke/fig7") == store.counts("elsewhere"), "they are the study's runs, all done"
         assert [machine["precision"] for machine in drawn.machines] != [here]
+
+
+def test_the_runs_of_a_store_are_read_once_for_all_figures_of_a_plan(tmp_path, monkeypatch):
+    figures = [FIGURES[name] for name in ("fig6", "fig7", "fig8", "fig9")]
+    with Store(tmp_path / "paper.sqlite") as store:
+        asked = []
+        monkeypatch.setattr(store, "runs", lambda *args, states=(), **_: asked.append(tuple(states)) or [])
+        plans = plan_figures(figures, SMOKE, store, device="cpu")
+        for plan in plans:
+            draw_figure(plan, SMOKE, store)
+    assert all(plan.runs for plan in plans)
+    assert asked.count(("done",)) == 1
 
 
 def test_failures_are_those_of_the_figures_asked_for_and_of_what_must_come_first(tmp_path, monkeypatch):

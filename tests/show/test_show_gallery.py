@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -20,6 +21,7 @@ from murk.show import (
     gallery_page,
     panels_csv,
     panels_svg,
+    sections_markdown,
 )
 
 HOSTILE = [
@@ -123,7 +125,7 @@ def test_the_markdown_page_shows_each_picture_with_its_claim_its_command_and_its
     cells = [text for tag, text in page.texts if tag == "td"]
     assert cells[:6] == ["It holds [recalled]", "The paper's training", "holds", "0.0213 (0.01 to 0.03)", "3 seeds",
                          "It holds"]  # fmt: skip
-    assert "90.0% (80.0 to 95.0)" in cells and "75.0%, n = 1 of 3" in cells and "–" in cells
+    assert "90.0% (80.0 to 95.0)" in cells and "75.0%, n = 1 of 3 so far" in cells and "–" in cells
     assert "plain [read]" in page.text("p")
 
 
@@ -134,6 +136,21 @@ def test_what_keeps_runs_from_deciding_stands_beside_the_verdict_and_every_verdi
         assert "by one way to train: undecided: 1." in page.text("p"), "counted by the verdict alone"
         for word in ("undecided otherwise", "Nothing learned", "Not run"):
             assert word in page.text(), word
+
+
+def test_what_stands_below_the_picture_stands_on_both_pages():
+    given = replace(entry(), panels=replace(entry().panels, notes=["Half of it is left out.", "Bars: 95 %."]))
+    for page in (page_of([given]), rendered(sections_markdown([given], pictures="."))):
+        assert "Half of it is left out. Bars: 95 %." in " ".join(page.text().split())
+
+
+def test_seeds_without_a_number_are_told_beside_the_others_and_where_there_are_no_others():
+    beyond = {("Conv4", "paper", 20): "under 30, n = 2", ("Conv4", "evidence", 50): "over 10"}
+    given = replace(entry(), panels=replace(entry().panels, beyond=beyond, counted="that cross"))
+    cells = [text for tag, text in rendered(sections_markdown([given], pictures=".")).texts if tag == "td"]
+    assert "75.0%, n = 1 of 3 that cross; under 30, n = 2" in cells
+    assert cells[-4:] == ["Conv4", "50", "–", "over 10"]
+    assert "1 of 3 that cross; under 30, n = 2" in page_of([given]).text()
 
 
 def test_pictures_beside_the_page_are_named_without_a_folder():

@@ -8,6 +8,7 @@ import io
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -107,6 +108,14 @@ def test_points_with_fewer_seeds_than_planned_are_hollow_and_the_legend_says_so(
     assert "n = 3 seeds a point where filled, 1 to 2 so far where hollow" in said
     whole = " ".join(text.get_text() for text in texts(drawn(panels([row()], ()))))
     assert "ollow" not in whole and "measured on 10,000 examples" in whole
+
+
+def test_what_hollow_points_lack_is_said_in_the_figures_own_words():
+    given = replace(panels([row(seeds=1)], ()), hollow="crossed by some", counted="that cross")
+    said = " ".join(text.get_text() for text in texts(drawn(given)))
+    assert "Hollow: crossed by some" in said and "1 that cross where hollow" in said
+    assert "missing" not in said and "so far" not in said
+    assert given.seeds_of(given.rows[0]) == "1 of 3 that cross"
 
 
 @pytest.mark.parametrize(("scale", "xs"), [("log1p", (0, 1, 100)), ("log", (0.03, 0.1, 3)), ("linear", (0, 0.9, 1))])

@@ -10,12 +10,14 @@ from murk.lab import mean_over_runs
 from murk.paper.sizes import Size
 from murk.paper.values import PaperValue
 
-__all__ = ["Axis", "Cell", "Figure", "Outcome", "Row", "accuracies"]
+__all__ = ["Axis", "Cell", "Figure", "Outcome", "Place", "Row", "accuracies"]
 
 Outcome = Mapping[str, Any]
 """What a run found, as `murk.lab` keeps it."""
 Row = dict[str, Any]
 """One point: panel, series, x, value, low, high (None with one seed), n_seeds, planned, n_test, seeds."""
+Place = tuple[str, str, float]
+"""Where a point stands: panel, series, x."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,11 @@ def places_of_cells(cells: Sequence[Cell]) -> Iterable[tuple[str, float]]:
     return ((cell.panel, cell.x) for cell in cells)
 
 
+def nothing_beyond(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> Mapping[Place, str]:
+    """Leave no run without a point."""
+    return {}
+
+
 def note_of_size(size: Size) -> str:
     """Say of a figure what holds for every one of its size."""
     return size.note
@@ -115,7 +122,10 @@ class Figure:
             "" where nothing does.
         places: from the cells to the (panel, x) where points are due.
         note: what the size means for this figure, and what it leaves out.
-        unreached: words for a panel that has no point yet.
+        unreached: words for a panel that has no point although runs are there.
+        hollow: what a point lacks that rests on fewer seeds than planned.
+        counted: the same, after "n = 1 of 3".
+        beyond: from the cells and their outcomes to words on the seeds that gave no number at a place.
     """
 
     name: str
@@ -133,3 +143,6 @@ class Figure:
     places: Callable[[Sequence[Cell]], Iterable[tuple[str, float]]] = places_of_cells
     note: Callable[[Size], str] = note_of_size
     unreached: str = "nothing has run yet"
+    hollow: str = "seeds are missing"
+    counted: str = "so far"
+    beyond: Callable[[Sequence[Cell], Mapping[tuple[int, int], Outcome]], Mapping[Place, str]] = nothing_beyond

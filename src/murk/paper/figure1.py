@@ -2,7 +2,7 @@
 
 Shown: test accuracy against alpha, the random labels beside each right one, for five networks.
 Command: murk reproduce fig1
-Time: size small, about 20 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
+Time: size small, about 30 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The paper's claim: a ConvNet of four layers is right above 90 % of the time with 100 random labels per right one, and
 perceptron < MLP < ConvNet in robustness.
 """

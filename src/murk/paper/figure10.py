@@ -3,7 +3,7 @@
 Shown: test accuracy of a ConvNet of two layers against the batch size, at several alpha; and trained on H_alpha, the
 loss that infinitely many noisy labels would give (which needs the truth, and so is no way to train).
 Command: murk reproduce fig10
-Time: size small, about 50 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
+Time: size small, about 112 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The paper's claim: larger batches are better; with H_alpha accuracy hardly falls with alpha.
 """
 

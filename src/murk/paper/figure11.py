@@ -3,7 +3,7 @@
 Shown: test accuracy of a ConvNet of two layers against the learning rate, as a multiple of each protocol's own
 (AdaDelta 1, AdamW .002), at several alpha.
 Command: murk reproduce fig11
-Time: size small, about 65 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
+Time: size small, about 101 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The paper's claim: lower learning rates are better at higher noise.
 """
 

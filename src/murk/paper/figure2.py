@@ -2,7 +2,7 @@
 
 Shown: test accuracy against alpha for Conv4, Conv6 and ResNet-18.
 Command: murk reproduce fig2
-Time: size small, about 70 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU (ResNet-18: a
+Time: size small, about 146 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU (ResNet-18: a
 minute a run on an H200).
 The paper's claim: ResNet-18 reaches 85 % with 10 random labels per right one; deeper networks are more robust.
 """

@@ -55,7 +55,7 @@ FIGURE = Figure(
     "fig4", "Structured noise, illustrated",
     f"How often a label names the true class (rank 0) and each false one, at alpha = {ALPHA}: shares of the votes "
     f"drawn for {IMAGES:,} labels, with exact binomial intervals, and the probabilities they were drawn from.",
-    "At delta = 1 the likeliest false label is as likely as the true one [recalled].",
+    "At delta = 1 the likeliest false label is as likely as the true one [inferred].",
     Axis("Rank of the label: 0 is the truth, 1 the likeliest false one", "linear"), cells, rows=rows,
     y_title="Share of the labels", y_scale="amount",
 )  # fmt: skip

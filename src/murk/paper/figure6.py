@@ -4,7 +4,7 @@ Shown: test accuracy against alpha when the noisy images are other CIFAR-10 imag
 where there are too few) or white noise of the same mean and variance; all with random labels. Beside them, trained on
 the clean images alone for as many clean images shown: what showing noise costs in time, not in harm.
 Command: murk reproduce fig6
-Time: size small, about 40 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
+Time: size small, about 90 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The paper's claim: CIFAR-100 does about half the harm, white noise almost none.
 """
 

@@ -3,7 +3,7 @@
 Shown: test accuracy against alpha on MNIST with Conv4, where the noisy labels stand on the clean images themselves and
 where each stands on an image of its own.
 Command: murk reproduce fig7
-Time: size small, about 20 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
+Time: size small, about 31 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The paper's claim: no essential difference.
 """
 

@@ -14,46 +14,43 @@ import numpy as np
 
 from murk.errors import InputError
 from murk.lab import student_mean
-from murk.paper.figure import Axis, Cell, Figure, Outcome, Row
+from murk.paper.crossing import Range, first_reached
+from murk.paper.figure import Axis, Cell, Figure, Outcome, Place, Row
 from murk.paper.figure8 import cells
 
 __all__ = ["FIGURE", "TARGETS", "labels_needed", "needed_by_seed"]
 
 TARGETS = (0.8, 0.9, 0.95)
-Crossings = dict[tuple[int, str], dict[int, float]]
+Needed = dict[tuple[int, str], dict[int, Range]]
 """Clean labels needed, by (noise level, series), seed by seed."""
 
 
-def labels_needed(counts: Sequence[float], accuracies: Sequence[float], target: float) -> float | None:
-    """Find the number of clean labels at which accuracy reaches a target, by interpolating in log N.
+def labels_needed(counts: Sequence[float], accuracies: Sequence[float], target: float) -> Range:
+    """Find the fewest clean labels at which accuracy reaches a target, by interpolating in log N.
 
     Args:
-        counts: numbers of clean labels, rising.
+        counts: numbers of clean labels, above 0, rising.
         accuracies: reached with them.
         target: accuracy wanted.
 
     Returns:
-        The first crossing; None where the target is reached already at the fewest or not even at the most: nothing is
-        extrapolated.
+        The least and the most that it can be: the crossing twice; (0, fewest) where the fewest reach the target
+        already; (most, inf) where none does. Nothing is extrapolated.
+
+    Raises:
+        InputError: counts that do not rise, or not an accuracy each.
 
     Example:
-        >>> labels_needed([100, 10_000], [0.8, 1.0], 0.9)
-        1000.0
+        >>> labels_needed([100, 10_000], [0.8, 1.0], 0.9), labels_needed([100, 10_000], [0.8, 1.0], 0.7)
+        ((1000.0, 1000.0), (0.0, 100.0))
     """
-    if len(counts) != len(accuracies) or list(counts) != sorted(counts):
-        raise InputError("counts rise, with an accuracy each")
-    for (few, low), (many, high) in zip(
-        zip(counts, accuracies, strict=True), zip(counts[1:], accuracies[1:], strict=True), strict=False
-    ):
-        if low < target <= high:
-            share = (target - low) / (high - low)
-            return round(float(np.exp(np.log(few) + share * (np.log(many) - np.log(few)))), 6)
-    return None
+    least, most = first_reached([float(np.log(count)) for count in counts], accuracies, target)
+    return round(float(np.exp(least)), 6), round(float(np.exp(most)), 6) if np.isfinite(most) else most
 
 
-def needed_by_seed(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome], target: float) -> Crossings:
+def needed_by_seed(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome], target: float) -> Needed:
     """Find the clean labels needed at each noise level, in each way, from the seeds that have all runs."""
-    found: Crossings = {}
+    found: Needed = {}
     for level, series in dict.fromkeys((_level(cell), cell.series) for cell in cells):
         ours = [(number, cell) for number, cell in enumerate(cells) if (cell.level, cell.series) == (level, series)]
         for seed in range(ours[0][1].seeds):
@@ -61,8 +58,7 @@ def needed_by_seed(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Out
                 continue
             reached = [outcomes[number, seed]["estimates"]["accuracy"]["value"] for number, _ in ours]
             needed = labels_needed([cell.x for _, cell in ours], reached, target)
-            if needed is not None:
-                found.setdefault((level, series), {})[seed] = needed
+            found.setdefault((level, series), {})[seed] = needed
     return found
 
 
@@ -89,9 +85,12 @@ def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> 
     planned = max((cell.seeds for cell in cells), default=0)
     n_test = next((outcome["facts"]["test_examples"] for outcome in outcomes.values()), 0)
     for target in TARGETS:
-        for (level, series), values in needed_by_seed(cells, outcomes, target).items():
+        for (level, series), needed in needed_by_seed(cells, outcomes, target).items():
+            values = {seed: low for seed, (low, high) in needed.items() if low == high}
+            if not values:
+                continue
             logs = np.log10(list(values.values()))
-            mean = student_mean(list(logs)) if len(logs) == planned > 1 else None  # those that miss cost more
+            mean = student_mean(list(logs)) if len(logs) == planned > 1 else None  # those beyond would move it
             found.append({
                 "panel": _panel(target), "series": series, "x": level,
                 "value": float(10 ** logs.mean()), "low": mean and 10**mean.low,
@@ -101,11 +100,28 @@ def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> 
     return found
 
 
+def beyond(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> dict[Place, str]:
+    """Say of the seeds that do not cross within the numbers run on which side they lie."""
+    found = {}
+    for target in TARGETS:
+        for (level, series), needed in needed_by_seed(cells, outcomes, target).items():
+            under = [f"under {high:,.0f}" for low, high in needed.values() if low == 0]
+            over = [f"over {low:,.0f}" for low, high in needed.values() if np.isinf(high)]
+            sides = [
+                f"{side[0]}, n = {len(side)}" if len(side) < len(needed) else side[0] for side in (under, over) if side
+            ]
+            if sides:
+                found[_panel(target), series, float(level)] = "; ".join(sides)
+    return found
+
+
 FIGURE = Figure(
     "fig9", "Clean labels needed, MNIST",
-    "From the runs of figure 8: images, each with one right label, at which Conv4 reaches an accuracy, interpolated "
-    "between the numbers that were run. What lies below the fewest or above the most is not shown.",
+    "From the runs of figure 8: images, each with one right label, at which Conv4 first reaches an accuracy, "
+    "interpolated in log N between the numbers that were run; mean and interval are those of log N. What lies under "
+    "the fewest or over the most is not drawn: the table says on which side.",
     "Roughly linear in alpha, steeper for higher accuracies [read].",
     Axis("Random labels per right one, α", "log1p"), cells, rows=rows, y_title="Images needed", y_scale="log",
-    places=places, unreached="reached by no network so far",
+    places=places, unreached="outside the numbers run", hollow="crossed by some of the seeds", counted="that cross",
+    beyond=beyond,
 )  # fmt: skip

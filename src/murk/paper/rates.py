@@ -4,7 +4,8 @@ Shown: the held-out loss of the last epoch against the rate, for three networks 
 Command: murk reproduce rates
 Time: size small, about 10 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The rate of a network at a noise level is the one with the lowest held-out loss; no clean label is read. The paper tuned
-its rates for each noise level [recalled]; `murk.paper.ways.RATES` holds what these runs chose.
+its rates for each noise level [recalled]; `murk.paper.ways.RATES` holds what these runs chose at size small, and no
+other size reads its own.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from murk.errors import refuse
 from murk.lab import Executor, Store, StoredRun, StudyProgress, read_settings, resolve, run_id, run_study
-from murk.paper.figure import Cell, Figure, Outcome, Row
+from murk.paper.figure import Cell, Figure, Outcome, Place, Row
 from murk.paper.sizes import Size
 
 __all__ = ["Drawn", "Planned", "draw_figure", "id_on_any_machine", "plan_figures", "reproduce"]
@@ -26,12 +26,14 @@ class Planned:
         cells: its points.
         runs: by (number of the cell, seed): the run's id and resolved settings.
         needs: ids of the runs that must come first.
+        elsewhere: what another kind of machine had done of the runs that were not done here, by the id they have here.
     """
 
     figure: Figure
     cells: tuple[Cell, ...]
     runs: Mapping[tuple[int, int], Named]
     needs: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, StoredRun] = field(default_factory=dict, repr=False)
 
     @property
     def ids(self) -> set[str]:
@@ -52,8 +54,8 @@ class Drawn:
         planned: runs that it needs.
         seconds: of computing that stand behind it.
         machines: kinds of machine that computed it.
-        there: (number of the cell, seed) of the runs that are there.
         failed: runs of it that failed, also those that must come first.
+        beyond: words on the seeds that gave no number at a place, by (panel, series, x).
     """
 
     figure: Figure
@@ -64,8 +66,8 @@ class Drawn:
     planned: int
     seconds: float
     machines: tuple[Mapping[str, Any], ...]
-    there: frozenset[tuple[int, int]] = field(default=frozenset(), repr=False)
     failed: tuple[StoredRun, ...] = ()
+    beyond: Mapping[Place, str] = field(default_factory=dict)
 
 
 def reproduce(
@@ -112,7 +114,8 @@ def reproduce(
                 store, name, executor=executor, device=device, minutes=minutes, on_progress=on_progress
             ).seconds
 
-    first = [_plan_one(figure, tuple(figure.needs(size)), device) for figure in figures]
+    done = _done_anywhere(store)
+    first = [_plan_one(figure, tuple(figure.needs(size)), device, done) for figure in figures]
     seconds = work_off(f"paper/{size.name}/needs", first, minutes)
     planned = plan_figures(figures, size, store, device=device)
     rest = None if minutes is None else max(minutes - seconds / 60, 1e-9)
@@ -122,7 +125,8 @@ def reproduce(
 
 def plan_figures(figures: Sequence[Figure], size: Size, store: Store, *, device: str = "auto") -> list[Planned]:
     """Lay out the runs of figures; one whose needs are not in the store yet has none."""
-    return [_plan_with_needs(figure, size, store, device) for figure in figures]
+    done = _done_anywhere(store)
+    return [_plan_with_needs(figure, size, store, device, done) for figure in figures]
 
 
 def draw_figure(planned: Planned, size: Size, store: Store) -> Drawn:
@@ -133,26 +137,38 @@ def draw_figure(planned: Planned, size: Size, store: Store) -> Drawn:
     return Drawn(
         planned.figure, size, planned.cells, tuple(planned.figure.rows(planned.cells, found)), len(distinct),
         len(planned.ids), sum(outcome["facts"]["training_seconds"] for outcome in distinct.values()),
-        tuple(machines.values()), frozenset(found),
+        tuple(machines.values()),
         tuple(run for run in store.runs(states=["failed"]) if run.id in planned.ids | planned.needs),
+        planned.figure.beyond(planned.cells, found),
     )  # fmt: skip
 
 
-def _plan_with_needs(figure: Figure, size: Size, store: Store, device: str) -> Planned:
+def _plan_with_needs(
+    figure: Figure, size: Size, store: Store, device: str, done: Mapping[str, StoredRun]
+) -> Planned:  # fmt: skip
     """Plan a figure by what the runs that must come first have found."""
-    first = _plan_one(figure, tuple(figure.needs(size)), device)
+    first = _plan_one(figure, tuple(figure.needs(size)), device, done)
     found = _found(first, store)
     if len(found) < len(first.runs):
         return Planned(figure, (), {}, frozenset(first.ids))
     by_cell = [[found[number, seed] for seed in range(cell.seeds)] for number, cell in enumerate(first.cells)]
-    return replace(_plan_one(figure, tuple(figure.cells(size, by_cell)), device), needs=frozenset(first.ids))
+    return replace(_plan_one(figure, tuple(figure.cells(size, by_cell)), device, done), needs=frozenset(first.ids))
 
 
-def _plan_one(figure: Figure, cells: tuple[Cell, ...], device: str) -> Planned:
+def _plan_one(figure: Figure, cells: tuple[Cell, ...], device: str, done: Mapping[str, StoredRun]) -> Planned:
+    """Resolve the runs of cells, and find those that another kind of machine has done."""
     keys = [(number, seed) for number, cell in enumerate(cells) for seed in range(cell.seeds)]
     settings = read_settings([{**cells[number].setting, "seed": seed} for number, seed in keys])
     resolved = [resolve(setting, device=device) for setting in settings]
-    return Planned(figure, cells, {key: (run_id(r), r) for key, r in zip(keys, resolved, strict=True)})
+    runs = {key: (run_id(r), r) for key, r in zip(keys, resolved, strict=True)}
+    names = {run: id_on_any_machine(r) for run, r in dict(runs.values()).items() if run not in done}
+    return Planned(figure, cells, runs, elsewhere={run: done[name] for run, name in names.items() if name in done})
+
+
+def _done_anywhere(store: Store) -> dict[str, StoredRun]:
+    """Give every done run by its id and by that which it has on any machine; a plan reads and hashes them all once."""
+    done = store.runs(states=["done"])
+    return {**{id_on_any_machine(run.settings): run for run in done}, **{run.id: run for run in done}}
 
 
 def _add_studies(store: Store, name: str, planned: Sequence[Planned]) -> None:
@@ -160,17 +176,16 @@ def _add_studies(store: Store, name: str, planned: Sequence[Planned]) -> None:
 
     A figure has a study of its own so that none of its runs is forgotten when other figures are asked for.
     """
-    of_figures = {each.figure.name: _members(each, store) for each in planned if each.runs}
+    of_figures = {each.figure.name: _members(each) for each in planned if each.runs}
     for figure, members in of_figures.items():
         store.add_study(f"{name}/{figure}", _each_once(members.values()))
     all_runs = [(seed, run) for members in of_figures.values() for (_, seed), run in members.items()]
     store.add_study(name, _each_once(run for _, run in sorted(all_runs, key=lambda part: part[0])))
 
 
-def _members(planned: Planned, store: Store) -> dict[tuple[int, int], Named]:
+def _members(planned: Planned) -> dict[tuple[int, int], Named]:
     """Give the runs of a figure; where another kind of machine has done one, the run that it did."""
-    elsewhere = _done_elsewhere(planned, store)
-    done = {run: (other.id, other.settings) for run, other in elsewhere.items()}
+    done = {run: (other.id, other.settings) for run, other in planned.elsewhere.items()}
     return {key: done.get(run[0], run) for key, run in planned.runs.items()}
 
 
@@ -180,20 +195,9 @@ def _each_once(runs: Iterable[Named]) -> list[Named]:
 
 def _found(planned: Planned, store: Store) -> dict[tuple[int, int], Outcome]:
     """Read the outcomes that are there, also those that another kind of machine has computed."""
-    elsewhere = {run: other.outcome or {} for run, other in _done_elsewhere(planned, store).items()}
+    elsewhere = {run: other.outcome or {} for run, other in planned.elsewhere.items()}
     found = {**elsewhere, **store.outcomes(planned.ids)}
     return {key: found[run] for key, (run, _) in planned.runs.items() if run in found}
-
-
-def _done_elsewhere(planned: Planned, store: Store) -> dict[str, StoredRun]:
-    """Find what another kind of machine has done of the runs that are not done here, by the id that they have here."""
-    here = store.outcomes(planned.ids)
-    open_runs = {run: settings for run, settings in planned.runs.values() if run not in here}
-    if not open_runs:
-        return {}
-    done = {id_on_any_machine(run.settings): run for run in store.runs(states=["done"])}
-    named = {run: id_on_any_machine(settings) for run, settings in open_runs.items()}
-    return {run: done[name] for run, name in named.items() if name in done}
 
 
 def id_on_any_machine(resolved: Mapping[str, Any]) -> str:

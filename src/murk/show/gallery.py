@@ -12,7 +12,7 @@ from urllib.parse import quote
 from murk.measure import Estimate
 from murk.show.blocks import Block, Column, Download, Facts, Picture, Prose, Table
 from murk.show.page import Page
-from murk.show.palette import series_of
+from murk.show.palette import in_legend_order, series_of
 from murk.show.panels import Panels, Row, is_unfinished, panels_csv, panels_png, panels_svg
 from murk.show.text import shown_text
 
@@ -24,7 +24,7 @@ FORMS = {"share": ".1%", "log": ",.0f", "amount": ".3g"}
 CLAIM_HEADS = ("Claim", "Protocol", "Verdict", "Estimate", "n", "What was tested")
 VERDICTS = (
     "A claim holds, or does not, where the whole interval says so. It is undecided otherwise, and where one of the "
-    "networks compared has not learned, or a target is not reached by enough runs. Nothing learned: none of its "
+    "networks compared has not learned, or a target lies outside the numbers run. Nothing learned: none of its "
     "networks has. Not run: fewer than two seeds have, or the comparison is left out at this size."
 )
 TAGS = "Tags: [read] in a summary of the paper, [recalled] from memory of its text, unverified, [inferred] from either."
@@ -164,7 +164,7 @@ def _blocks(entry: GalleryEntry) -> list[Block]:
             Column("Panel"), Column("Training"), Column(panels.x_title, ",g"),
             Column(panels.y_title, FORMS[panels.y_scale]), Column("Seeds"),
         ]  # fmt: skip
-        table = [Table(columns, [_cells(row) for row in panels.rows], f"{entry.name}-table", caption=caption)]
+        table = [Table(columns, [_cells(row, panels) for row in panels.rows], f"{entry.name}-table", caption=caption)]
     return [
         Prose(f"{entry.shown}\n\nThe paper: {entry.claim}", entry.title),
         Picture(panels_png(panels), alone),
@@ -175,13 +175,15 @@ def _blocks(entry: GalleryEntry) -> list[Block]:
     ]
 
 
-def _cells(row: Row) -> list[Any]:
+def _cells(row: Row, panels: Panels) -> list[Any]:
     value = row["value"] if row["low"] is None else Estimate(row["value"], row["low"], row["high"], LEVEL, "over seeds")
-    return [row["panel"], series_of(row["series"]).name, row["x"], value, _seeds(row)]
+    return [row["panel"], series_of(row["series"]).name, row["x"], value, _seeds(row, panels)]
 
 
-def _seeds(row: Row) -> str:
-    return f"{row['n_seeds']} of {row['planned']}" if is_unfinished(row) else str(row["n_seeds"])
+def _seeds(row: Row, panels: Panels) -> str:
+    """Say how many seeds stand behind a point, and where the others are."""
+    beyond = panels.beyond.get((row["panel"], row["series"], row["x"]), "")
+    return f"{panels.seeds_of(row)}{'; ' if beyond else ''}{beyond}"
 
 
 def _sections(entry: GalleryEntry, pictures: str) -> list[str]:
@@ -197,29 +199,32 @@ def _sections(entry: GalleryEntry, pictures: str) -> list[str]:
         f"**Shown.** {_marked(entry.shown)}",
         f"![{_marked(panels.title)}: {_marked(panels.y_title)} against {_marked(panels.x_title)}]({svg})",
         *([table] if table else []),
+        *([f"**Notes.** {_marked(' '.join(panels.notes))}"] if panels.notes else []),
         " · ".join([*facts, f"[every number, seed by seed]({csv})"]),
     ]
 
 
 def _pivot(panels: Panels) -> str:
     """Write a line a panel and x, a column a series; nothing where that is more than 30 lines."""
-    at = {(row["panel"], row["x"], row["series"]): row for row in panels.rows}
-    lines = list(dict.fromkeys((row["panel"], row["x"]) for row in panels.rows))
+    at = {(row["panel"], row["series"], row["x"]): row for row in panels.rows}
+    lines = sorted({(panel, x) for panel, _, x in (*at, *panels.beyond)},
+                   key=lambda line: (panels.names.index(line[0]), line[1]))  # fmt: skip
     if not 0 < len(lines) <= MOST_LINES:
         return ""
-    body = [
-        [panel, f"{x:,g}", *(_told(at.get((panel, x, series)), panels.y_scale) for series in panels.series)]
-        for panel, x in lines
-    ]  # fmt: skip
-    return _marked_table(["", panels.x_title, *(series_of(series).name for series in panels.series)], body)
+    ways = in_legend_order(series for _, series, _ in [*at, *panels.beyond])
+    body = [[panel, f"{x:,g}", *(_told(panels, at.get((panel, way, x)), panels.beyond.get((panel, way, x), "–"))
+                                 for way in ways)] for panel, x in lines]  # fmt: skip
+    return _marked_table(["", panels.x_title, *(series_of(way).name for way in ways)], body)
 
 
-def _told(row: Row | None, scale: str) -> str:
+def _told(panels: Panels, row: Row | None, without: str) -> str:
+    """Write a point with its interval, or what is said where there is none."""
     if row is None:
-        return "–"
-    value, *ends = (format(row[end], FORMS[scale]) for end in ("value", "low", "high") if row[end] is not None)
+        return without
+    form = FORMS[panels.y_scale]
+    value, *ends = (format(row[end], form) for end in ("value", "low", "high") if row[end] is not None)
     interval = f" ({ends[0].removesuffix('%')} to {ends[1].removesuffix('%')})" if ends else ""
-    return f"{value}{interval}{f', n = {_seeds(row)}' if is_unfinished(row) else ''}"
+    return f"{value}{interval}{f', n = {_seeds(row, panels)}' if is_unfinished(row) else ''}"
 
 
 def _number(estimate: Estimate | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from murk.errors import refuse
@@ -70,6 +70,9 @@ class Panels:
         notes: printed below, a paragraph each: what the intervals are, what is left out.
         places: (panel, x) where points are planned, in the order of the panels; empty where that is not known yet.
         unreached: words for a planned panel without points.
+        hollow: words for the legend: what a point lacks that rests on fewer seeds than planned.
+        counted: the same, after a number of seeds such as "n = 1 of 3".
+        beyond: words on the seeds without a number, by (panel, series, x); there may be no point there.
 
     Raises:
         InputError: an unknown scale, or numbers that cannot stand on it; all faults together.
@@ -92,6 +95,9 @@ class Panels:
     notes: Sequence[str] = ()
     places: Sequence[tuple[str, float]] = ()
     unreached: str = "nothing has run yet"
+    hollow: str = "seeds are missing"
+    counted: str = "so far"
+    beyond: Mapping[tuple[str, str, float], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the scales, and every number against them."""
@@ -110,12 +116,17 @@ class Panels:
     def names(self) -> list[str]:
         """The panels as planned, then those of the rows; marks may add some that no run has reached."""
         planned, run = (panel for panel, _ in self.places), (row["panel"] for row in self.rows)
-        return list(dict.fromkeys([*planned, *run, *(mark.panel for mark in self.marks)]))
+        without = (panel for panel, _, _ in self.beyond)
+        return list(dict.fromkeys([*planned, *run, *without, *(mark.panel for mark in self.marks)]))
 
     @property
     def series(self) -> list[str]:
         """The series, in the legend's order."""
         return in_legend_order(row["series"] for row in self.rows)
+
+    def seeds_of(self, row: Row) -> str:
+        """Say how many seeds a point rests on, and what the others lack."""
+        return f"{row['n_seeds']} of {row['planned']} {self.counted}" if is_unfinished(row) else str(row["n_seeds"])
 
     @property
     def xs(self) -> list[float]:

@@ -223,8 +223,8 @@ def _legend_entries(panels: Panels) -> list[tuple[str, dict[str, Any]]]:
         sign = {"color": look.colour, "marker": look.marker, "markersize": 5, "linewidth": 1.3, "linestyle": dash}
         entries.append((_one_line(look.name), sign))
     if any(is_unfinished(row) for row in panels.rows):
-        entries.append(("Hollow: seeds are missing", {"color": QUIET, "marker": "o", "markersize": 5,
-                                                      "markerfacecolor": "white", "linestyle": "none"}))  # fmt: skip
+        hollow = {"color": QUIET, "marker": "o", "markersize": 5, "markerfacecolor": "white", "linestyle": "none"}
+        entries.append((f"Hollow: {_one_line(panels.hollow)}", hollow))
     if panels.marks:
         entries.append(("The paper's value", {"color": "black", "marker": "*", "markersize": 9, "linestyle": "none"}))
     return entries
@@ -250,7 +250,7 @@ def _sample(panels: Panels) -> str:
         return ""
     seeds, tested = (_range({int(row[key]) for row in panels.rows}) for key in ("planned", "n_test"))
     missing = {int(row["n_seeds"]) for row in panels.rows if is_unfinished(row)}
-    told = f" where filled, {_range(missing)} so far where hollow" if missing else ""
+    told = f" where filled, {_range(missing)} {panels.counted} where hollow" if missing else ""
     return f"n = {seeds} {'seed' if seeds == '1' else 'seeds'} a point{told}; each measured on {tested} examples."
 
 
