@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.stats import t
 
-from murk.errors import InputError
+from murk.errors import InputError, TrainingError
+from murk.lab import demo
 from murk.lab.demo import METHODS, run_demo, train_once
 from murk.lab.repeats import mean_over_runs
 from murk.measure import information_per_example
@@ -66,11 +67,22 @@ def test_progress_counts_every_training_and_threads_are_left_as_they_were():
 
 
 def test_all_faults_of_a_demo_are_named_together():
-    with pytest.raises(InputError, match=r"alphas.*seeds is a whole number >= 2.*seed .*epochs.*processes"):
-        run_demo(alphas=(0.5,), seeds=1, seed=-1, epochs=0, processes=0)
+    with pytest.raises(InputError, match=r"alphas.*seeds is a whole number >= 2.*seed .*epochs.*processes.*abacus"):
+        run_demo(alphas=(0.5,), seeds=1, seed=-1, epochs=0, processes=0, device="abacus")
     for alphas in ((), (2, 2), (-1,), (True,), (10_001,)):
         with pytest.raises(InputError, match="none twice"):
             run_demo(alphas=alphas)
+
+
+def test_a_training_that_fails_ends_the_demo_and_is_named(monkeypatch):
+    def failing(dataset, method, alpha, *, seed, epochs, device):
+        raise TrainingError("the loss is not finite")
+
+    monkeypatch.setattr(demo, "train_once", failing)
+    told = []
+    with pytest.raises(TrainingError, match=r"plain at alpha = 5 under seed 0.*the loss is not finite"):
+        run_demo(alphas=(0, 5), seeds=2, epochs=1, on_progress=told.append)
+    assert len(told) == 1, "no other training was begun"
 
 
 def test_the_mean_over_runs_has_students_interval():

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import torch
 
 from murk.data import Dataset, load
-from murk.errors import refuse
+from murk.errors import InputError, TrainingError, refuse
+from murk.lab.executors import Ended, Executor, Here, Job, Processes, processes_here
 from murk.lab.repeats import mean_over_runs
 from murk.lab.threads import one_thread
 from murk.learn import fit
+from murk.learn.device import settle_compute
 from murk.measure import Estimate, effective_clean_labels, exact_binomial, information_log_score
 from murk.noise import Dilution, NoiseModel, Votes
 
@@ -158,7 +156,8 @@ def run_demo(
         method is training on clean labels: these rows share their runs.
 
     Raises:
-        InputError: settings out of range, all faults together.
+        InputError: settings out of range, or no such device; all faults together.
+        TrainingError: a training failed; the others have stopped.
 
     Example:
         >>> rows = run_demo(alphas=(5,), seeds=2, epochs=1)
@@ -169,7 +168,7 @@ def run_demo(
     refuse([
         _alpha_fault(alphas),
         _count_fault("seeds", seeds, at_least=2), _count_fault("seed", seed, at_least=0),
-        _count_fault("epochs", epochs), _count_fault("processes", processes),
+        _count_fault("epochs", epochs), _count_fault("processes", processes), _device_fault(device),
     ])  # fmt: skip
     settings = list(dict.fromkeys(_trained_as(method, alpha) for alpha in (0, *alphas) for method in METHODS))
     tasks = [(method, alpha, seed + k, epochs, device) for k in range(seeds) for method, alpha in settings]
@@ -201,13 +200,6 @@ def demo_settings(*, alphas: Sequence[int], seeds: int, seed: int, epochs: int) 
         "runs": f"{seeds} of each setting, seeds {seed} to {seed + seeds - 1}",
         "precision": "float32",
     }
-
-
-def processes_here() -> int:
-    """Count the processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def train_once(dataset: Dataset, method: str, alpha: int, *, seed: int, epochs: int, device: str) -> DemoRun:
@@ -255,28 +247,20 @@ Task = tuple[str, int, int, int, str]
 
 def _run_all(tasks: list[Task], processes: int) -> Iterator[DemoRun]:
     """Run the tasks, here or in processes of their own, each with one thread, and give results as they come."""
-    if processes == 1:
-        with one_thread():
-            yield from map(_run_task, tasks)
-        return
-    workers = min(processes, len(tasks))
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker)
-    try:
-        for future in as_completed([pool.submit(_run_task, task) for task in tasks]):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Take one thread; leave Ctrl-C to the training (which ends its step) and to the process that asked for it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    executor: Executor = Here() if processes == 1 else Processes(min(processes, len(tasks)))
+    jobs = [Job(f"{task[0]} at alpha = {task[1]} under seed {task[2]}", task) for task in tasks]
+    ends = executor.run(_run_task, jobs, on_start=lambda key: None)
+    with closing(cast("Generator[Ended]", ends)):  # on Ctrl-C or a failure the other trainings stop
+        for end in ends:
+            if end.error is not None:
+                raise TrainingError(f"the demo's training by {end.key} failed: {end.error}")
+            yield end.value
 
 
 def _run_task(task: Task) -> DemoRun:
     method, alpha, seed, epochs, device = task
-    return train_once(_digits(), method, alpha, seed=seed, epochs=epochs, device=device)
+    with one_thread():
+        return train_once(_digits(), method, alpha, seed=seed, epochs=epochs, device=device)
 
 
 @lru_cache(maxsize=1)
@@ -339,3 +323,11 @@ def _count_fault(name: str, value: Any, *, at_least: int = 1) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= at_least:
         return ""
     return f"{name} is a whole number >= {at_least}, but {value!r} came"
+
+
+def _device_fault(device: str) -> str:
+    try:
+        settle_compute(device, "float32")
+    except InputError as error:
+        return str(error)
+    return ""

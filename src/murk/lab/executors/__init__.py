@@ -2,7 +2,7 @@
 
 from murk.lab.executors.executor import Ended, Executor, Job
 from murk.lab.executors.here import Here
-from murk.lab.executors.processes import Processes
+from murk.lab.executors.processes import Processes, processes_here
 from murk.lab.executors.ray_cluster import RayCluster
 
-__all__ = ["Ended", "Executor", "Here", "Job", "Processes", "RayCluster"]
+__all__ = ["Ended", "Executor", "Here", "Job", "Processes", "RayCluster", "processes_here"]

@@ -15,11 +15,18 @@ from typing import Any
 from murk.errors import InputError
 from murk.lab.executors.executor import ATTEMPTS, Ended, Job, compute, given_up, packed
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "processes_here"]
 
 SPAWN = multiprocessing.get_context("spawn")
 READY = None
 SECONDS_TO_LEAVE = 5.0
+
+
+def processes_here() -> int:
+    """Count the processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Processes:
