@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from difflib import SequenceMatcher
 
-__all__ = ["DataError", "InputError", "MurkError", "TrainingError", "refuse"]
+__all__ = ["DataError", "InputError", "MurkError", "TrainingError", "name_fault", "nearest", "refuse"]
 
 
 class MurkError(Exception):
@@ -28,3 +29,34 @@ def refuse(faults: Iterable[str]) -> None:
     found = [fault for fault in faults if fault]
     if found:
         raise InputError("; ".join(found))
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Give the valid name most like a given one, whatever their letter case; of several, the first; "" of none.
+
+    Example:
+        >>> nearest("Alhpa", ["delta", "alpha"])
+        'alpha'
+    """
+    asked = name.casefold()
+    return max(valid, key=lambda each: SequenceMatcher(None, each.casefold(), asked).ratio(), default="")
+
+
+def name_fault(what: str, name: object, valid: Collection[str]) -> str:
+    """Say that a name is none of the valid ones, and which is nearest, or nothing ("") where it is one.
+
+    Args:
+        what: is named, as it begins the sentence.
+        name: what came, of whatever type.
+        valid: the names, in the order in which they are told; at least one.
+
+    Example:
+        >>> name_fault("a loss", "pars", ["evidence", "pairs"])
+        "a loss is one of evidence, pairs, but 'pars' came; did you mean 'pairs'?"
+        >>> name_fault("a loss", "pairs", ["evidence", "pairs"])
+        ''
+    """
+    if isinstance(name, str) and name in valid:
+        return ""
+    hint = f"; did you mean {nearest(name, valid)!r}?" if isinstance(name, str) else ""
+    return f"{what} is one of {', '.join(valid)}, but {name!r} came{hint}"

@@ -81,7 +81,7 @@ def test_impossible_seeds_are_refused(seed):
 def test_all_faults_are_named_together():
     with pytest.raises(InputError) as caught:
         build("resnet18", example_shape=(3, 3), num_classes=1, seed=-1, norm="bach", wdth=3)
-    for words in ("example_shape", "num_classes", "seed", "norm must be", "no option 'wdth'"):
+    for words in ("example_shape", "num_classes", "seed", "norm is one of batch, group", "no option 'wdth'"):
         assert words in str(caught.value)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +15,10 @@ from murk.cli.failure import FAILED, kept_on_interrupt
 from murk.cli.options import AsJson, Device
 from murk.cli.output import print_json, print_rows
 from murk.cli.progress import progress_bar
-from murk.errors import InputError, refuse
+from murk.errors import InputError, name_fault, refuse
 from murk.files import replace_file
 from murk.lab import Executor, Store, StoredRun
-from murk.lab.demo import processes_here
+from murk.lab.executors import processes_here
 from murk.measure import Estimate
 from murk.paper import FIGURES, Drawn, Figure, Size, draw_figure, plan_figures, size_named
 from murk.paper import reproduce as run_figures
@@ -91,10 +90,7 @@ def _figures(names: Sequence[str], size: Size) -> list[Figure]:
         InputError: an unknown name, or a figure that cannot be run at this size.
     """
     known = [*FIGURES, "claims", "all"]
-    for name in names:
-        if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise InputError(f"a name is one of {', '.join(known)}, but {name!r} came; did you mean {near!r}?")
+    refuse(name_fault("a name", name, known) for name in names)
     refuse(f"{name} {lacking}" for name in names if name in FIGURES and (lacking := FIGURES[name].lacks(size)))
     wanted = dict.fromkeys(figure for name in names for figure in _meant(name, size))
     return [FIGURES[name] for name in FIGURES if name in wanted]

@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from murk.data import ENTRIES
-from murk.errors import InputError, refuse
+from murk.errors import InputError, name_fault, refuse
 from murk.lab.data_facts import DataFacts, data_facts
-from murk.lab.run import RunSettings, name_fault, noise_sha256
+from murk.lab.identity import noise_sha256
+from murk.lab.run_settings import RunSettings
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
 from murk.learn.device import settle_compute
@@ -146,7 +147,8 @@ def _other_set(name: str) -> DataFacts:
         sets = [entry.name for entry in ENTRIES]
         if ":" in name or name in (*sets, "imagenet"):
             raise
-        raise InputError(f"{name_fault('source', name, (*SOURCES, *sets))}, and folders of images") from error
+        fault = name_fault("a source", name, (*SOURCES, *sets))
+        raise InputError(f"{fault} Folders of images are 'imagenet' and 'folder:NAME@SIDE'") from error
 
 
 def canonical(setting: Setting, noise: NoiseModel) -> Setting:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from murk.data import Dataset, Examples, content_sha256
-from murk.errors import InputError, TrainingError, refuse
+from murk.data import Dataset, Examples
+from murk.errors import InputError, TrainingError
+from murk.lab.identity import describe_data, noise_sha256
 from murk.lab.mixed import Mixture
 from murk.lab.result import Predictions, Result, machine, versions
-from murk.lab.vote_table import plain_noise
+from murk.lab.run_settings import RunSettings
 from murk.learn import LOSSES, Fit, fit
 from murk.learn.device import settle_compute
 from murk.learn.protocol import PROTOCOLS
@@ -31,8 +29,8 @@ from murk.noise.draws import stream_key
 __all__ = [
     "Run",
     "RunSettings",
+    "describe_data",
     "difference",
-    "name_fault",
     "network_of",
     "noise_sha256",
     "run_together",
@@ -40,72 +38,8 @@ __all__ = [
     "weighed_as",
 ]
 
-WEIGH_AS = ("given", "independent")
-MODEL_OPTIONS = ("width", "norm", "dropout", "stem")
 SHARED = ("protocol", "loss", "epochs", "batch_size", "weight_decay", "held_out", "augment", "precision")
 TOP_OF = 10  # with more classes than this, top-5 accuracy stands beside top-1
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """How to train; None leaves a setting to the protocol (`murk.learn.protocol`) or to the model's own default.
-
-    Attributes:
-        model: a name of `murk.models.names()`.
-        protocol: "evidence", murk's own training, or "paper".
-        loss: a name of `murk.learn.LOSSES`.
-        weigh_as: "given" weighs votes by the noise model as it is; "independent" forgets that exactly one vote of a
-            dilution is right.
-        epochs: passes over the training examples, >= 1.
-        batch_size: examples a step, >= 1.
-        learning_rate: the optimizer's highest rate, > 0.
-        weight_decay: the optimizer's decay, >= 0.
-        held_out: share of the examples whose votes choose the epoch, in [0, 0.5].
-        augment: "auto", "none", "affine" or "crop-flip".
-        consistency: weight of the disagreement of two views of an image, >= 0.
-        precision: "auto", "float32" or "bfloat16".
-        width: units or channels of the model's layers, >= 1.
-        norm: "none", "batch" or "group".
-        dropout: in [0, 1).
-        stem: of a ResNet, "auto", "cifar" or "imagenet".
-        seed: of the training, and of the votes where they are drawn, >= 0.
-
-    Raises:
-        InputError: an unknown loss, protocol or way of weighing; the nearest is named.
-    """
-
-    model: str = "conv3"
-    protocol: str = "evidence"
-    loss: str | None = None
-    weigh_as: str = "given"
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    weight_decay: float | None = None
-    held_out: float | None = None
-    augment: str | None = None
-    consistency: float | None = None
-    precision: str = "auto"
-    width: int | None = None
-    norm: str | None = None
-    dropout: float | None = None
-    stem: str | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the names that nothing later checks by itself."""
-        refuse([
-            name_fault("protocol", self.protocol, tuple(PROTOCOLS)),
-            "" if self.loss is None else name_fault("loss", self.loss, tuple(LOSSES)),
-            name_fault("weigh_as", self.weigh_as, WEIGH_AS),
-            "" if self.seed >= 0 else f"a seed is a whole number >= 0, but {self.seed} came",
-        ])  # fmt: skip
-
-    @property
-    def model_options(self) -> dict[str, Any]:
-        """The options of the model that were given."""
-        options = {name: getattr(self, name) for name in MODEL_OPTIONS}
-        return {name: value for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,21 +223,6 @@ def weighed_as(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | None:
     return noise.independent()
 
 
-def describe_data(dataset: Dataset) -> dict[str, Any]:
-    """Tell which data: name, SHA-256 of the content, sizes, class names."""
-    return {
-        "name": dataset.name, "sha256": content_sha256(dataset), "train": len(dataset.train),
-        "test": len(dataset.test), "class_names": list(dataset.class_names),
-    }  # fmt: skip
-
-
-def noise_sha256(noise: NoiseModel | None) -> str | None:
-    """Hash a noise model's numbers, so that a changed file of the same name is told apart."""
-    if noise is None:
-        return None
-    return hashlib.sha256(json.dumps(plain_noise(noise), sort_keys=True).encode()).hexdigest()
-
-
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     """Name the settings in which two runs differ, or nothing; hashes only where nothing else tells."""
     names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
@@ -364,11 +283,3 @@ def _facts(fitted: Fit, votes: Votes, *, noise: NoiseModel | None, truth: np.nda
         "parameters": sum(weight.numel() for weight in fitted.model.parameters()),
         "recipe": asdict(fitted.recipe),
     }  # fmt: skip
-
-
-def name_fault(what: str, name: str, known: Sequence[str]) -> str:
-    """Say that a name is unknown, with the nearest that is known, or nothing if it is known."""
-    if name in known:
-        return ""
-    nearest = get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
-    return f"no {what} is called {name!r}; did you mean {nearest!r}? Known are {', '.join(known)}"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from murk.errors import refuse
-from murk.lab.run import WEIGH_AS, RunSettings, name_fault
+from murk.errors import name_fault, nearest, refuse
+from murk.lab.run_settings import WEIGH_AS, RunSettings
 from murk.learn import LOSSES
 from murk.learn.protocol import PROTOCOLS
 
@@ -24,7 +23,7 @@ Whole = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 
 
-def _one_of(what: str, known: Sequence[str]) -> AfterValidator:
+def _one_of(what: str, known: Collection[str]) -> AfterValidator:
     """Let a field be one of some names."""
 
     def named(name: str) -> str:
@@ -66,8 +65,8 @@ class Setting(RunSettings):
     source: str = "copies"
     passes: Count | None = None
     # the settings of RunSettings, with the names and ranges that a file is held to
-    protocol: Annotated[str, _one_of("protocol", tuple(PROTOCOLS))] = "evidence"
-    loss: Annotated[str, _one_of("loss", tuple(LOSSES))] | None = None
+    protocol: Annotated[str, _one_of("a protocol", PROTOCOLS)] = "evidence"
+    loss: Annotated[str, _one_of("a loss", LOSSES)] | None = None
     weigh_as: Annotated[str, _one_of("weigh_as", WEIGH_AS)] = "given"
     epochs: Count | None = None
     batch_size: Count | None = None
@@ -159,14 +158,14 @@ def _faults(plain: Mapping[str, Any], details: Sequence[ErrorDetails]) -> Iterat
     for detail in details:
         if detail["loc"]:  # without it, that of all settings together, which comes only where each was read
             yield _fault(detail)
-    yield from _contradictions(plain, unread=unread | {_nearest(name) for name in unread if name not in NAMES})
+    yield from _contradictions(plain, unread=unread | {nearest(name, NAMES) for name in unread if name not in NAMES})
 
 
 def _fault(detail: ErrorDetails) -> str:
     """Say one fault in the words of murk."""
     name = _name(detail)
     if name not in NAMES:
-        return f"unknown setting `{name}`: did you mean `{_nearest(name)}`?"
+        return f"unknown setting `{name}`: did you mean `{nearest(name, NAMES)}`?"
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     return f"`{name}` {detail['msg'].removeprefix('Input ')}, but {detail['input']!r} came"
@@ -174,7 +173,3 @@ def _fault(detail: ErrorDetails) -> str:
 
 def _name(detail: ErrorDetails) -> str:
     return str(detail["loc"][0]) if detail["loc"] else ""
-
-
-def _nearest(name: str) -> str:
-    return get_close_matches(name, NAMES, n=1, cutoff=0.0)[0]

@@ -19,12 +19,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from murk.errors import InputError, refuse
+from murk.errors import InputError, nearest, refuse
 from murk.lab.database import Database
 from murk.lab.right_to_drive import RightToDrive
 from murk.lab.stored import (
@@ -380,5 +379,4 @@ def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
     """Say that a name is unknown, with the nearest that is known, or nothing if it is known."""
     if name in known:
         return ""
-    nearest = get_close_matches(str(name), known, n=1, cutoff=0.0)
-    return f"there is no {kind} {name!r}; " + (f"nearest: {nearest[0]}" if nearest else "add one first")
+    return f"there is no {kind} {name!r}; " + (f"nearest: {nearest(str(name), known)}" if known else "add one first")

@@ -6,7 +6,6 @@ so that one conformance suite runs them all.
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -15,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from murk.errors import InputError
+from murk.errors import InputError, name_fault, refuse
 from murk.learn.targets import Targets
 from murk.noise import Dilution, Evidence, NoiseModel, Votes, evidence_of
 
@@ -208,13 +207,11 @@ def loss_named(name: str | Loss) -> Loss:
     """Make a registered loss by its name (or take one as it is).
 
     Raises:
-        InputError: an unknown name.
+        InputError: an unknown name; the nearest is named.
     """
     if isinstance(name, Loss):
         return name
-    if name not in LOSSES:
-        near = difflib.get_close_matches(str(name), LOSSES, n=1, cutoff=0.0)[0]
-        raise InputError(f"a loss is one of {', '.join(LOSSES)}, but {name!r} came; did you mean {near!r}?")
+    refuse([name_fault("a loss", name, LOSSES)])
     return LOSSES[name]()
 
 

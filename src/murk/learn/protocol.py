@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
-from murk.errors import InputError
+from murk.errors import name_fault, refuse
 
 __all__ = ["PROTOCOLS", "Protocol", "protocol_named"]
 
@@ -72,7 +71,5 @@ def protocol_named(name: str) -> Protocol:
         >>> protocol_named("paper").batch_size
         128
     """
-    if name not in PROTOCOLS:
-        near = difflib.get_close_matches(str(name), PROTOCOLS, n=1, cutoff=0.0)[0]
-        raise InputError(f"a protocol is one of {', '.join(PROTOCOLS)}, but {name!r} came; did you mean {near!r}?")
+    refuse([name_fault("a protocol", name, PROTOCOLS)])
     return PROTOCOLS[name]

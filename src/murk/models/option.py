@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import SupportsIndex
+
+from murk.errors import name_fault, nearest
 
 __all__ = ["Choice", "Fraction", "Option", "OptionValue", "Whole", "nearest", "whole_number"]
 
@@ -24,11 +24,6 @@ def whole_number(value: object) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """The valid name most like `name`, whatever its letter case."""
-    return difflib.get_close_matches(name.lower(), list(valid), n=1, cutoff=0.0)[0]
 
 
 @dataclass(frozen=True)
@@ -82,10 +77,7 @@ class Choice:
 
     def fault(self, name: str, value: object) -> str:
         """What is wrong with `value` and which word is nearest, or the empty string."""
-        if isinstance(value, str) and value in self.words:
-            return ""
-        hint = f"; did you mean {nearest(value, self.words)!r}?" if isinstance(value, str) else ""
-        return f"{name} must be one of {', '.join(map(repr, self.words))}, not {value!r}{hint}"
+        return name_fault(name, value, self.words)
 
     def clean(self, value: object) -> str:
         """`value` as a str."""

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from murk.errors import refuse
+from murk.errors import nearest, refuse
 from murk.models.architecture import Architecture
 from murk.models.convnet import CONV2, CONV3, CONV4, CONV6, ConvNet, ConvPlan
 from murk.models.head import Classifier
-from murk.models.option import Choice, Fraction, Option, OptionValue, Whole, nearest
+from murk.models.option import Choice, Fraction, Option, OptionValue, Whole
 from murk.models.perceptron import HiddenLayers
 from murk.models.request import number_faults, shape_faults, shape_of
 from murk.models.resnet import RESNET18, RESNET34, SMALLEST_SIDE, ResNet, stem_for

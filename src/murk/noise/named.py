@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from murk.errors import InputError, refuse
+from murk.errors import InputError, nearest, refuse
 from murk.noise.annotators import Annotators
 from murk.noise.channel import Channel
 from murk.noise.dilution import Dilution
@@ -65,7 +64,7 @@ def noise_named(text: str, *, num_classes: int) -> NoiseModel:
     kind, _, rest = text.strip().partition(":")
     if kind not in _KINDS:
         raise InputError(
-            f"expected noise as one of {', '.join(NOISE_FORMS)}, but {text!r} came; nearest: {_nearest(kind, _KINDS)}"
+            f"expected noise as one of {', '.join(NOISE_FORMS)}, but {text!r} came; nearest: {nearest(kind, _KINDS)}"
         )
     builder, options = _KINDS[kind]
     request = _Request.read(kind, rest, options)
@@ -93,7 +92,7 @@ class _Request:
         for part in parts:
             name, _, given = part.partition("=")
             if name not in allowed:
-                request.faults.append(f"{kind} has no option {name!r}; nearest: {_nearest(name, allowed)}")
+                request.faults.append(f"{kind} has no option {name!r}; nearest: {nearest(name, allowed)}")
             elif not given:
                 request.faults.append(f"expected {name}=VALUE, but {part!r} came")
             elif name in request.options:
@@ -212,10 +211,6 @@ def _read_table(name: str) -> np.ndarray:
         return np.asarray(table)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"expected rows of numbers in {name!r}, but it cannot be read as such: {error}") from error
-
-
-def _nearest(name: str, valid: Iterable[str]) -> str:
-    return difflib.get_close_matches(name.lower(), list(valid), n=1, cutoff=0.0)[0]
 
 
 _KINDS: dict[str, tuple[_Builder, tuple[str, ...]]] = {
