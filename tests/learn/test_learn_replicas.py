@@ -168,13 +168,37 @@ class Noisy(nn.Module):
         return logits + torch.rand_like(logits)
 
 
+class Scaled(nn.Module):
+    """Computes with what is no weight: a number, and a function."""
+
+    def __init__(self, scale: int, act: Any = torch.relu) -> None:
+        super().__init__()
+        self.layer, self.scale, self.act = nn.Linear(64, 10), scale, act
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.act(self.layer(x.flatten(1)) * self.scale)
+        return logits
+
+
+def dense(middle: nn.Module | None = None, *, frozen: bool = False) -> nn.Module:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), middle or nn.ReLU(), nn.Linear(8, 10))
+    network[3].bias.requires_grad_(not frozen)
+    return network
+
+
 @pytest.mark.parametrize(
     ("model", "replicas", "words"),
     [
         ("conv2", SEEDS, "dropout.*one by one with fit"),
         ("conv3", SEEDS, "BatchNorm.*one by one with fit"),
         (lambda seed: Noisy(), SEEDS, "several sets of weights at once.*random"),
-        (lambda seed: nn.Sequential(nn.Flatten(), nn.Linear(64, 10 + seed)), SEEDS, "weights of replica 1 have other"),
+        (lambda seed: nn.Sequential(nn.Flatten(), nn.Linear(64, 10 + seed)), SEEDS, "replica 1 has 1.out_features"),
+        (lambda seed: dense(frozen=seed == 2), SEEDS, r"replica 2 has 3\.bias = \(10,\), frozen where .* has \(10,\)"),
+        (lambda seed: dense((nn.ReLU(), nn.Tanh())[seed % 2]), SEEDS, "replica 1 has 2 = Tanh where .* has ReLU"),
+        (lambda seed: dense(nn.LeakyReLU(0.1 * seed)), SEEDS, "replica 1 has 2.negative_slope = 0.1"),
+        (lambda seed: Scaled(seed), SEEDS, "replica 1 has scale = 1 where replica 0 has 0"),
+        (lambda seed: Scaled(1, act=(torch.relu, torch.tanh)[seed % 2]), SEEDS, "replica 1 has act = .*tanh"),
+        (lambda seed: dense(nn.Dropout(0.5 * (seed == 2))), SEEDS, "dropout.*one by one with fit.*replica 2 has 2.p"),
         (lambda seed: nn.Sequential(nn.Flatten(), nn.Linear(64, 11)), SEEDS, r"logits \[B, K\]"),
         (nn.Flatten(), SEEDS, "a name or a function"),
         ("mlp1", [], "no replica"),
@@ -184,6 +208,11 @@ class Noisy(nn.Module):
 def test_what_cannot_be_trained_together_is_refused(model: Any, replicas: list[Replica], words: str) -> None:
     with pytest.raises(InputError, match=words):
         fit_replicas(model, FEW, replicas, **QUICK)
+
+
+def test_modules_that_each_hold_a_function_of_their_own_and_the_same_settings_are_alike() -> None:
+    fits = fit_replicas(lambda seed: Scaled(1, act=lambda x: x.relu()), FEW, SEEDS[:2], **QUICK)
+    assert all(isinstance(fit, murk.Fit) for fit in fits)
 
 
 def test_a_module_with_buffers_is_refused_and_dropout_of_nothing_is_not() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,17 +17,20 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from murk.errors import InputError, TrainingError, refuse
 from murk.learn.device import settle_compute
-from murk.learn.fit import fit_of, training_of
+from murk.learn.fit import fit_of
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss
+from murk.learn.progress import Progress
+from murk.learn.setting_up import training_of
 from murk.learn.together import Together
-from murk.learn.training import Progress, Training
+from murk.learn.training import Training
 from murk.noise import Evidence, NoiseModel, Votes
 
 __all__ = ["Replica", "can_replicate", "fit_replicas", "replicas_pay"]
 
 STEP_OF_EACH = 500_000  # weights times examples a batch, for each replica
 FEWEST = 4  # replicas that this was measured with
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def fit_replicas(
 
     Args:
         model: a name (`murk.models.names()`), or a function from the seed to a torch module, without dropout and
-            BatchNorm (`can_replicate`).
+            BatchNorm (`can_replicate`). Its modules differ in the values of their weights alone: one computes for all.
         images: as `fit`; the same for all replicas.
         replicas: what each training has of its own.
         groups: as `fit`, like all that follows.
@@ -154,15 +158,15 @@ def replicas_pay(network: nn.Module, *, replicas: int, batch_size: int, device: 
 
     On a CPU: at least 4 replicas without convolutions, of at most 2 million weights times examples a batch; of 16 at
     most 8 million, in proportion between. Measured there on one thread, seconds one after another over seconds
-    together, with products in bfloat16 and in float32:
+    together, with products in float32 and in bfloat16:
 
-                                                       16 replicas   4 replicas
-        mlp1 of width 64, batch 32      1.6 million    2.7   2.2     2.1   1.7
-        mlp1 of width 64, batch 128     6.5 million    1.6   1.3     1.7   1.4
-        mlp1 of width 256, batch 32     6.5 million    1.7   1.3     1.5   1.1
-        mlp1 of width 256, batch 128     26 million    1.2   1.0     1.2   1.0
-        mlp2 of width 256, batch 512    138 million    0.9   0.9     1.2   1.0
-        conv2, conv4 of width 16                       0.2 .. 0.7
+                                                 16 replicas  8 replicas  4 replicas
+        mlp1 of width 64, batch 32   1.6 million   2.4  3.1   2.4  2.6   1.8  2.0
+        mlp1 of width 64, batch 128  6.5 million   1.4  1.8   1.4  1.6   1.4  1.4
+        mlp1 of width 256, batch 32  6.5 million   1.3  1.8   1.4  1.6   1.3  1.5
+        mlp1 of width 256, batch 128  26 million   1.1  1.3   1.1  1.3   1.1  1.2
+        mlp2 of width 256, batch 512 138 million   1.0  1.0   1.1  1.1   1.1  1.2
+        conv2, conv4 of width 16                              0.2 .. 0.7
 
     Larger steps are arithmetic and memory, of which stacking saves nothing; several convolutions at once are slower
     than one after another. On other devices nothing is measured, and the answer is no.
@@ -190,15 +194,35 @@ def replicas_pay(network: nn.Module, *, replicas: int, batch_size: int, device: 
 
 
 def _refuse_unlike(trainings: Sequence[Training]) -> None:
-    """Refuse modules that cannot be stacked."""
-    reason = can_replicate(trainings[0].model)
-    shapes = [{n: (p.shape, p.requires_grad) for n, p in t.model.named_parameters()} for t in trainings]
-    unlike = next((number for number, own in enumerate(shapes) if own != shapes[0]), None)
+    """Refuse modules that cannot be stacked, or that one of them cannot compute for all."""
+    reasons = dict.fromkeys(can_replicate(training.model) for training in trainings)
+    first, *others = (_built_as(training.model) for training in trainings)
     refuse([
-        reason and f"this model cannot be trained as replicas: {reason}; train them one by one with fit",
-        "" if unlike is None else f"replicas share one architecture, but the weights of replica {unlike} have other "
-        "names or shapes than those of replica 0; train them apart",
+        *(f"this model cannot be trained as replicas: {reason}; train them one by one with fit"
+          for reason in reasons if reason),
+        next((f"replicas differ in the values of their weights alone, but replica {number} has {unlike}; train them "
+              "apart" for number, own in enumerate(others, 1) if (unlike := _unlike(own, first))), ""),
     ])  # fmt: skip
+
+
+def _built_as(network: nn.Module) -> dict[str, str]:
+    """Tell what a module is but for the values of its weights: its layers, what they hold, and the weights' shapes.
+
+    Not seen: what the text of a thing that a layer holds does not tell, such as the state of a generator.
+    """
+    facts, of_torch = dict[str, str](), vars(nn.Module())
+    for path, module in network.named_modules():
+        facts[path or "its module"] = type(module).__qualname__
+        held = {name: value for name, value in vars(module).items() if name not in of_torch}
+        facts |= {f"{path}.{name}".lstrip("."): ADDRESS.sub("", repr(value)) for name, value in held.items()}
+    weights = network.named_parameters()
+    return facts | {n: f"{tuple(weight.shape)}{'' if weight.requires_grad else ', frozen'}" for n, weight in weights}
+
+
+def _unlike(own: dict[str, str], first: dict[str, str]) -> str:
+    """Name the first thing in which a module differs from the first replica's, or nothing."""
+    names = [name for name in (first | own) if own.get(name) != first.get(name)]
+    return f"{names[0]} = {own.get(names[0])} where replica 0 has {first.get(names[0])}" if names else ""
 
 
 def _run(trainings: Sequence[Training]) -> dict[int, TrainingError]:
