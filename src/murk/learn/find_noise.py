@@ -14,10 +14,12 @@ from torch import nn
 from murk.data import as_source
 from murk.errors import InputError
 from murk.learn.fingerprint import fingerprint_of
+from murk.learn.losses import EvidenceLoss, Loss
 from murk.learn.progress import Callback
 from murk.learn.scout import Scout
 from murk.learn.selection import held_out_examples
 from murk.learn.setting_up import groups_of, known_of, training_of
+from murk.learn.weighted import weighted
 from murk.measure import TransitionEstimate, estimate_transition
 from murk.measure.expectation import Expectation, maximise
 from murk.measure.source_votes import SourceVotes
@@ -26,13 +28,14 @@ from murk.measure.transition import (
     free_transitions,
     name_columns,
     transitions_of_surest,
+    weights_of,
 )
 from murk.noise import Evidence, Unknown, Votes, unknown_named
 
 __all__ = ["find_noise"]
 
 SCOUTING = 0.5  # epochs of each scout, as a share of those of the training proper
-FEWEST_EPOCHS = 2
+FEWEST_EPOCHS, FEWEST_STEPS = 2, 300  # of a scout: before a network has learned anything it misleads
 START = 0.3  # how far from chance (0) towards the truth (1) single votes are taken to be before anything is known
 
 
@@ -44,6 +47,7 @@ def find_noise(
     *,
     known: Any = None,
     groups: Any = None,
+    weights: Any = None,
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 20.0,
     callbacks: Sequence[Callback] = (),
@@ -68,6 +72,7 @@ def find_noise(
         noise: "auto", "auto:one-right", or `Unknown`, which says what is known nonetheless.
         known: int [N], the true class where you know it, -1 elsewhere.
         groups: [N], as `fit`: never split between the halves.
+        weights: float [N] > 0, how many times each example counts; None for once.
         checkpoint: two files beside this one keep the scouts, so that a killed search goes on.
         checkpoint_seconds: as `fit`.
         callbacks: as `fit`; `Progress.phase` says which scout it is.
@@ -92,7 +97,9 @@ def find_noise(
     by_annotator = by_annotator if unknown.by_annotator is None else unknown.by_annotator
     known, groups = known_of(known, len(as_source(images)), votes.num_classes), groups_of(groups, images)
     counted = SourceVotes.of(votes, by_annotator=by_annotator)
-    blank = Expectation(counted, np.full((1, votes.num_classes), -np.log(votes.num_classes)), known)
+    weights = weights_of(weights, len(votes))
+    even = np.full((1, votes.num_classes), -np.log(votes.num_classes))
+    blank = Expectation(counted, even, known, weights=weights)
     named_later = unknown.one_right or known is not None or counted.per_example >= VOTES_FOR_THEMSELVES
     keep = None if checkpoint is None else Path(checkpoint)
     search = _Search(model, images, settings | {"seed": seed}, keep, checkpoint_seconds, callbacks, 2 + named_later)
@@ -106,8 +113,8 @@ def find_noise(
     if named_later:
         log_probs = _named(replace(blank, log_probs=log_probs), one_right=unknown.one_right)
     return estimate_transition(
-        np.exp(log_probs), votes, known=known, groups=groups, one_right=unknown.one_right, by_annotator=by_annotator,
-        seed=seed,
+        np.exp(log_probs), votes, known=known, groups=groups, weights=weights, one_right=unknown.one_right,
+        by_annotator=by_annotator, seed=seed,
     )  # fmt: skip
 
 
@@ -133,14 +140,18 @@ class _Search:
     scouts: int
     begun: int = 0
 
+    def _loss(self, weights: np.ndarray | None) -> Loss:
+        return EvidenceLoss() if weights is None else weighted(EvidenceLoss(), weights / weights.mean())
+
     def follow(self, scout: Scout) -> _Followed:
         """Train on the examples that the scout does not hold."""
         self.begun += 1
         training = training_of(
             self.model, self.images, scout.evidence(), noise=None, known=None, groups=None, held_out=None,
-            split=(scout.trained, scout.others[:0]), **self.settings | {"loss": "evidence"},
+            split=(scout.trained, scout.others[:0]), **self.settings | {"loss": self._loss(scout.votes.weights)},
         )  # fmt: skip
-        epochs = max(FEWEST_EPOCHS, round(SCOUTING * training.recipe.epochs))
+        least = max(FEWEST_EPOCHS, -(-FEWEST_STEPS // training.steps_per_epoch))
+        epochs = max(least, round(SCOUTING * training.recipe.epochs))
         training.recipe = replace(training.recipe, epochs=epochs, held_out=0.5)
         training.companion, training.callbacks = scout, self.callbacks
         training.phase = f"finding the noise, {self.begun} of {self.scouts}"

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from murk.learn.targets import Targets
 from murk.learn.training import Training
 from murk.measure.clusters import clustered
 from murk.measure.expectation import Expectation, maximise
@@ -71,7 +70,11 @@ class Scout:
             found = transitions_of_surest(seen)
         if self.clusters or _trusted(seen, found):
             self.transitions = found
-            training.targets = Targets.of_evidence(self.evidence(), device=training.compute.device)
+            self._weigh(training)
+
+    def _weigh(self, training: Training) -> None:
+        evidence = self.evidence()
+        training.targets = training.loss.targets(evidence, None, None, device=training.compute.device)
 
     def expectation(self, log_probs: np.ndarray) -> Expectation:
         """Set the probabilities of the other examples beside their votes."""
@@ -87,7 +90,7 @@ class Scout:
         if kept.shape != self.transitions.shape:
             raise ValueError(f"transitions of shape {kept.shape}, not {self.transitions.shape}")
         self.transitions = kept
-        training.targets = Targets.of_evidence(self.evidence(), device=training.compute.device)
+        self._weigh(training)
 
 
 def _clusters_of(predicted: Expectation, *, seed: int) -> Expectation:

@@ -30,12 +30,14 @@ class Expectation:
         log_probs: float64 [N, K], or [1, K] where only the classes' shares are known.
         known: int64 [N], the class where it is known, else -1; or None.
         one_right: whether exactly one vote of each example is right; for one source alone.
+        weights: float64 [N] > 0, how many times an example counts; None for once each.
     """
 
     votes: SourceVotes
     log_probs: Float[np.ndarray, "N K"]
     known: Int[np.ndarray, " N"] | None = None
     one_right: bool = False
+    weights: Float[np.ndarray, " N"] | None = None
 
     @property
     def learns_shares(self) -> bool:
@@ -47,6 +49,7 @@ class Expectation:
         return replace(
             self, votes=self.votes.rows(chosen), known=None if self.known is None else self.known[chosen],
             log_probs=self.log_probs if self.learns_shares else self.log_probs[chosen],
+            weights=None if self.weights is None else self.weights[chosen],
         )  # fmt: skip
 
     def log_evidence(self, transitions: np.ndarray, *, part: slice = slice(None)) -> Float[np.ndarray, "N K"]:
@@ -77,32 +80,28 @@ class Expectation:
         with np.errstate(divide="ignore"):
             return np.asarray(np.where(total > 0, np.log(counts) - np.log(np.maximum(total, 1)) - log_right, 0.0))
 
-    def counted(
-        self, posterior: np.ndarray, *, part: slice = slice(None), weights: np.ndarray | None = None
-    ) -> np.ndarray:
+    def counted(self, posterior: np.ndarray, *, part: slice = slice(None)) -> np.ndarray:
         """Count votes [S, K, A] per source, class and answer, examples belonging to classes by `posterior` [N, K].
 
-        With `weights` [N] an example counts that many times. The vote that is right is none of the pattern's.
+        The vote that is right is none of the pattern's.
         """
         counts, votes = self.votes.counts[part], self.votes
-        members = posterior if weights is None else posterior * weights[part, None]
+        members = posterior if self.weights is None else posterior * self.weights[part, None]
         totals = (counts.T @ members).reshape(votes.num_sources, votes.num_answers, votes.num_classes)
         totals = np.array(totals.transpose(0, 2, 1))
         if self.one_right:
             totals[0, range(len(totals[0])), range(len(totals[0]))] -= members[np.diff(counts.indptr) > 0].sum(0)
         return totals
 
-    def expected(
-        self, transitions: np.ndarray, *, weights: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def expected(self, transitions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Give expected votes [S, K, A], expected examples [K] per class, and log likelihoods [N] of examples."""
         totals, members, likelihoods = np.zeros(transitions.shape), np.zeros(transitions.shape[1]), []
         rows = max(1, ENTRIES_AT_ONCE // transitions.shape[1])
         for start in range(0, max(len(self.votes), 1), rows):
             part = slice(start, start + rows)
             posterior, likelihood = self.posterior(transitions, part=part)
-            totals += self.counted(posterior, part=part, weights=weights)
-            members += (posterior if weights is None else posterior * weights[part, None]).sum(axis=0)
+            totals += self.counted(posterior, part=part)
+            members += (posterior if self.weights is None else posterior * self.weights[part, None]).sum(axis=0)
             likelihoods.append(likelihood)
         return np.maximum(totals, 0), members, np.concatenate(likelihoods)
 
@@ -127,15 +126,14 @@ def maximise(
     start: Float[np.ndarray, "S K A"],
     update: Update,
     *,
-    weights: np.ndarray | None = None,
     steps: int = 300,
     tolerance: float = 1e-7,
 ) -> Maximum:
     """Repeat `update(expected votes)` from `start` until the mean log likelihood gains less than `tolerance` nats."""
     transitions, before = start, -np.inf
     for _ in range(steps):
-        votes, members, likelihoods = expectation.expected(transitions, weights=weights)
-        mean = float(np.average(likelihoods, weights=weights))
+        votes, members, likelihoods = expectation.expected(transitions)
+        mean = float(np.average(likelihoods, weights=expectation.weights))
         transitions = update(votes)
         if expectation.learns_shares:
             shares = (members + 1) / (members + 1).sum()

@@ -68,9 +68,10 @@ def choose_family(expectation: Expectation, start: np.ndarray, *, groups: np.nda
                 theirs = replace(theirs, log_probs=found.expectation.log_probs)
             held_out[fold == k] = theirs.posterior(found.transitions)[1]
         scores[name] = held_out
-    best = max(scores, key=lambda name: float(scores[name].mean()))
-    behind = {name: float((scores[best] - score).mean()) for name, score in scores.items()}
-    error = {name: _standard_error(scores[best] - score, groups[chosen]) for name, score in scores.items()}
+    weights = np.ones(len(chosen)) if expectation.weights is None else expectation.weights[chosen]
+    best = max(scores, key=lambda name: float(weights @ scores[name]))
+    behind = {name: float(np.average(scores[best] - score, weights=weights)) for name, score in scores.items()}
+    error = {name: _standard_error(scores[best] - score, weights, groups[chosen]) for name, score in scores.items()}
     simplest = next(name for name in scores if behind[name] <= max(error[name], NATS_IN_ALL / len(chosen)))
     return Choice(simplest, behind, error)
 
@@ -89,9 +90,9 @@ def _without_noise(expectation: Expectation) -> np.ndarray:
     return np.asarray(logsumexp(joint, axis=1))
 
 
-def _standard_error(differences: np.ndarray, groups: np.ndarray) -> float:
-    """Give the standard error of a mean over examples, of which those of one group go together."""
+def _standard_error(differences: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> float:
+    """Give the standard error of a weighted mean over examples, of which those of one group go together."""
     if not np.isfinite(differences).all():
         return 0.0
-    sums = np.bincount(groups, weights=differences - differences.mean())
-    return float(np.sqrt((sums**2).sum()) / len(differences))
+    apart = weights * (differences - np.average(differences, weights=weights))
+    return float(np.sqrt((np.bincount(groups, weights=apart) ** 2).sum()) / weights.sum())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import beta
@@ -45,9 +47,9 @@ def repeat(expectation: Expectation, at: np.ndarray, update: Update, *, groups: 
     centre = maximise(part, at, update, steps=STEPS)
     transitions, shares = [], []
     for _ in range(REPEATS):
-        weights = rng.poisson(1.0, groups.max() + 1)[groups[chosen]].astype(np.float64)
-        found = maximise(part, centre.transitions, update, weights=weights, steps=STEPS, tolerance=1e-6)
-        _, members, _ = found.expectation.expected(found.transitions, weights=weights)
+        weights = rng.poisson(1.0, groups.max() + 1)[groups[chosen]] * (1.0 if part.weights is None else part.weights)
+        found = maximise(replace(part, weights=weights), centre.transitions, update, steps=STEPS, tolerance=1e-6)
+        _, members, _ = found.expectation.expected(found.transitions)
         transitions.append(at + scale * (found.transitions - centre.transitions))
         shares.append(members / members.sum())
     return Repeats(np.stack(transitions), np.stack(shares))

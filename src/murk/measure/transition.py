@@ -27,6 +27,7 @@ __all__ = [
     "name_columns",
     "start_of",
     "transitions_of_surest",
+    "weights_of",
 ]
 
 LEAST_PROBABILITY = 1e-6  # a network that excludes a class may still be wrong
@@ -40,6 +41,7 @@ def estimate_transition(
     *,
     known: Any = None,
     groups: Any = None,
+    weights: Any = None,
     one_right: bool = False,
     by_annotator: bool = False,
     confidence_level: float = 0.95,
@@ -62,6 +64,7 @@ def estimate_transition(
         votes: the votes of the N examples, independent of `probs`.
         known: int [N], the true class where you know it, -1 elsewhere, or None.
         groups: [N], a name an example: what belongs together is held out and drawn together.
+        weights: float [N] > 0, how many times each example counts; None for once.
         one_right: whether exactly one vote of each example is right (exact dilution); then Q is estimated, and T of it.
         by_annotator: whether each annotator has a transition of their own.
         confidence_level: of each interval, in (0, 1).
@@ -82,6 +85,7 @@ def estimate_transition(
     Source: Dawid and Skene 1979 (EM); the rest is derived.
     """
     expectation = expectation_of(probs, votes, known=known, one_right=one_right, by_annotator=by_annotator)
+    expectation = replace(expectation, weights=weights_of(weights, len(votes)))
     names = np.arange(len(votes)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     refuse([f"groups are {len(votes)} names, but {len(names)} came" if len(names) != len(votes) else ""])
     start = start_of(expectation)
@@ -126,6 +130,17 @@ def _probs_fault(probs: np.ndarray, shape: tuple[int, int]) -> str:
     if not (np.isfinite(probs).all() and (probs >= 0).all() and np.allclose(probs.sum(1), 1, atol=1e-3)):
         return "probabilities are >= 0 and sum to one in each row, but others came; apply softmax to logits first"
     return ""
+
+
+def weights_of(weights: Any, num_examples: int) -> np.ndarray | None:
+    """Read how many times examples count, float64 [N], or refuse it."""
+    if weights is None:
+        return None
+    array = read_array(weights, what="weights")
+    if array.shape != (num_examples,) or array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array > 0)).all():
+        raise InputError(f"weights are {num_examples} finite numbers > 0, but {array.dtype} of {array.shape} came; "
+                         "leave out examples that count for nothing")  # fmt: skip
+    return array.astype(np.float64)
 
 
 def _known_fault(known: np.ndarray | None, shape: tuple[int, int]) -> str:

@@ -17,14 +17,15 @@ from torch import nn
 from murk.data.layout import layout_faults
 from murk.data.sparse_source import SparseSource
 from murk.errors import InputError, refuse
+from murk.learn.find_noise import find_noise
 from murk.learn.fit import fit_of
-from murk.learn.setting_up import training_of
 from murk.learn.losses import Loss, loss_named
+from murk.learn.setting_up import training_of
+from murk.learn.weighted import weighted
 from murk.models import build
-from murk.noise import Channel, NoiseModel, noise_named
+from murk.noise import Channel, NoiseModel, Unknown, noise_named, unknown_named
 from murk.sklearn.distinct import distinct_rows, rows_of, votes_of
 from murk.sklearn.given_votes import classes_of, read_votes
-from murk.sklearn.weighted import weighted
 
 __all__ = ["NoisyLabelClassifier"]
 
@@ -44,7 +45,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     Args:
         noise: how labels go wrong: a noise model (`Dilution`, `Channel`, `Annotators`); a text such as "symmetric:0.4"
             or "channel:T.csv" (`murk.noise.noise_named`); a transition matrix T[true, noisy], float [K, K], in the
-            order of `classes_`; or None: labels are taken as right (plain cross-entropy).
+            order of `classes_`; "auto" (or `Unknown`): it is found first (`murk.learn.find_noise`; see `fit_.found`);
+            or None: labels are taken as right (plain cross-entropy).
         model: a name (`murk.models.names()`); a function that makes a torch module, called with the keywords
             `example_shape`, `num_classes` and `seed`, such as `partial(murk.models.build, "mlp2", width=64)`; or None:
             "mlp1", for features with dropout 0.5.
@@ -135,20 +137,27 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         weights = self._weights(sample_weight, len(examples))
         given = self._given(examples, y, votes)
         self.classes_, everyones = read_votes(given, classes=None if self.classes is None else classes_of(self.classes))
-        noise = self._noise()
+        asked = self._noise()
         rows, weights = distinct_rows(examples, everyones, weights)
         if not len(rows):
             raise InputError("expected an example with a vote and a weight above zero, but there is none to learn from")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        training = training_of(
-            self._network(examples, seed), rows_of(examples, rows), votes_of(everyones, rows), noise=noise, known=None,
-            groups=None, held_out=self.held_out, protocol="evidence", loss=self._loss(noise, weights),
-            epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay, augment=self.augment, device=self.device, precision=self.precision,
-            seed=seed,
-        )  # fmt: skip
+        network, images, votes = self._network(examples, seed), rows_of(examples, rows), votes_of(everyones, rows)
+        settings: dict[str, Any] = {
+            "epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.learning_rate, "seed": seed,
+            "weight_decay": self.weight_decay, "augment": self.augment, "device": self.device,
+            "precision": self.precision,
+        }  # fmt: skip
+        if isinstance(asked, Unknown):
+            found = find_noise(network, images, votes, asked, weights=weights, **settings)
+            noise: NoiseModel | None = found.noise
+        else:
+            found, noise = None, asked
+        loss = self._loss(noise, weights)
+        training = training_of(network, images, votes, noise=noise, held_out=self.held_out, loss=loss, **settings)
         training.run()
-        self.fit_ = replace(fit_of(training, None, noise), class_names=tuple(map(str, self.classes_.tolist())))
+        names = tuple(map(str, self.classes_.tolist()))
+        self.fit_ = replace(fit_of(training, None, noise, found=found), class_names=names)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -204,15 +213,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
                              "learn from a weight of 1")  # fmt: skip
         return weights
 
-    def _noise(self) -> NoiseModel | None:
+    def _noise(self) -> NoiseModel | Unknown | None:
         """The noise model that `noise` names, over the classes found."""
         noise: Any = self.noise
         count = len(self.classes_)
-        if isinstance(noise, str) and noise == "auto":
-            raise InputError(
-                'noise="auto" is not there yet: say how labels go wrong, by a matrix T[true, noisy] (counted on a few '
-                'labels that you check), by a text such as "symmetric:0.4", or by None to take labels as right'
-            )
+        if isinstance(noise, Unknown):
+            return noise
+        if isinstance(noise, str) and noise.startswith("auto"):
+            return unknown_named(noise)
         if isinstance(noise, str):
             noise = noise_named(noise, num_classes=count)
         elif noise is not None and not isinstance(noise, NoiseModel):
