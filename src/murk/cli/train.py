@@ -38,7 +38,7 @@ from murk.cli.progress import progress_bar
 from murk.cli.voted import NO_NOISE, Voted, voted
 from murk.data import Dataset
 from murk.errors import InputError, refuse
-from murk.lab import Result, RunSettings, read_result, run_training, write_result
+from murk.lab import FOUND, Result, RunSettings, read_result, run_training, write_result
 from murk.lab.result import FACTS, FIT, PREDICTIONS
 from murk.lab.run import difference
 from murk.learn import Progress
@@ -86,7 +86,11 @@ def train(
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the head on an imported backbone alone.")] = False,
     loss: Annotated[str, typer.Option("--loss", help="evidence, pairs, soft-labels, composite, h-alpha.")] = "evidence",
     weigh_as: Annotated[
-        str, typer.Option("--weigh-as", help="given, or independent: forget that exactly one vote is right.")
+        str,
+        typer.Option(
+            "--weigh-as",
+            help="given; independent: forget that exactly one vote is right; auto: find the noise; auto:one-right.",
+        ),
     ] = "given",
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; by a rule unless said.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Examples a step; by a rule.")] = None,
@@ -112,6 +116,7 @@ def train(
     refuse_out(out, place, source)
     _refuse_foreign(out)
     refuse_model(model, frozen=frozen, allow_import=allow_import)
+    noise, weigh_as = (None, noise) if noise in FOUND else (noise, weigh_as)
     settings = RunSettings(
         model=model, loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
         held_out=held_out, augment=augment, consistency=consistency, precision=precision, seed=seed,
@@ -122,11 +127,18 @@ def train(
         place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
         source=source, test_labels=None if test_labels is None else test_labels.value, seed=seed,
     )  # fmt: skip
-    if data.mixed.noise is None and loss in NEED_NOISE:
-        raise InputError(f"{NO_NOISE}; or take the votes as they are, by --loss pairs or soft-labels")
+    to_find = weigh_as in FOUND
+    if data.mixed.noise is None and loss in NEED_NOISE and not to_find:
+        raise InputError(
+            f"{NO_NOISE}; or have it found, by --noise auto; or take the votes as they are, by --loss pairs or "
+            "soft-labels"
+        )
+    if to_find:
+        data.described["noise"] = data.described["noise"] or weigh_as
     settings = replace(
-        settings, model=model_for(model, data.dataset), weigh_as=weigh_as if data.mixed.simulated else "given"
-    )
+        settings, model=model_for(model, data.dataset),
+        weigh_as=weigh_as if data.mixed.simulated or to_find else "given",
+    )  # fmt: skip
     _refuse_views(settings, data.dataset)
     network = imported_network(settings.model, data.dataset, frozen=frozen, seed=seed)
     if network is not None:
@@ -201,6 +213,8 @@ def _teller(advance: Callable[..., None]) -> Callable[[Progress], None]:
         if ended is not None:
             held_out = "" if ended.held_out_loss is None else f", held-out {ended.held_out_loss:.4f}"
             note = f"epoch {ended.epoch}, loss {ended.training_loss:.4f}{held_out}"
+        if progress.phase != "training":
+            note = f"{progress.phase}: {note}"
         advance(progress.step, progress.steps, note, seconds_left=progress.seconds_left, milestone=ended is not None)
 
     return tell
@@ -216,6 +230,7 @@ def _print_result(result: Result, votes: str, out: Path) -> None:
             found["accuracy_from_votes"], result.remarks.get("accuracy_from_votes", "")
         ),
         "noise rate of the votes": shown_share(facts["noise_rate"]),
+        "noise found": " ".join(facts.get("said", ())) or None,
         "effective clean labels": None if worth is None else f"{worth:,.1f}, from {facts['votes']:,} votes on {of}",
         "epoch kept": f"{facts['selected_epoch']} of {facts['epochs']}, by {facts['selected_by']}",
         "folder": out,

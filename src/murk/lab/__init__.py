@@ -9,13 +9,15 @@ from murk.lab.own_data import own_data
 from murk.lab.repeats import mean_difference, mean_over_runs, student_mean
 from murk.lab.resolve import resolve, run_id
 from murk.lab.result import SCHEMA_VERSION, Predictions, Result, read_result, write_result
-from murk.lab.run import Run, RunSettings, run_training
+from murk.lab.run import Run, run_training
+from murk.lab.run_settings import FOUND, RunSettings
 from murk.lab.setting import Setting, read_settings
 from murk.lab.store import STATES, Store, StoredRun, StudySummary
 from murk.lab.study import Study
 from murk.lab.vote_table import VoteTable, read_votes, write_votes
 
 __all__ = [
+    "FOUND",
     "SCHEMA_VERSION",
     "STATES",
     "Computed",

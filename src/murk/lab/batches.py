@@ -9,6 +9,7 @@ from typing import Any
 from murk.lab.data_facts import data_facts
 from murk.lab.resolve import train_settings
 from murk.lab.run import network_of
+from murk.lab.run_settings import FOUND
 from murk.lab.stored import StoredRun
 from murk.learn.replicas import replicas_pay
 
@@ -52,6 +53,7 @@ def _shared(settings: Mapping[str, Any]) -> str:
 def _pay(group: Sequence[StoredRun]) -> bool:
     settings = group[0].settings
     alone = settings["source"] != "copies" or settings["precision"] != "float32" or "consistency" in settings
+    alone = alone or settings["weigh_as"] in FOUND
     if alone or len(group) < 2:
         return False
     data = data_facts(settings["data"])

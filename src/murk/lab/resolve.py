@@ -13,7 +13,7 @@ from murk.data import ENTRIES
 from murk.errors import InputError, name_fault, refuse
 from murk.lab.data_facts import DataFacts, data_facts
 from murk.lab.identity import noise_sha256
-from murk.lab.run_settings import RunSettings
+from murk.lab.run_settings import FOUND, RunSettings
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
 from murk.learn.device import settle_compute
@@ -165,7 +165,7 @@ def canonical(setting: Setting, noise: NoiseModel) -> Setting:
         if isinstance(setting.ranking, str):
             changes["ranking"] = f"random:{_seed_of(setting.ranking)}"
     if isinstance(noise, Dilution) and noise.alpha == 0:
-        changes |= {"source": "copies", "weigh_as": "given"}
+        changes |= {"source": "copies", "weigh_as": setting.weigh_as if setting.weigh_as in FOUND else "given"}
     return replace(setting, **changes)
 
 
@@ -190,8 +190,13 @@ def _noise_faults(setting: Setting, noise: NoiseModel) -> list[str]:
     return [
         "" if dilution or source == "copies" else f"noisy images from elsewhere ({source}) go with a dilution: alpha",
         "" if uniform or not elsewhere else f"images of {source} have no true class, so their labels are uniform",
-        "" if setting.weigh_as == "given" or (dilution and source == "copies") else
+        "" if setting.weigh_as != "independent" or (dilution and source == "copies") else
         "weigh_as independent is for votes of a dilution on the images themselves; others already are independent",
+        "" if setting.weigh_as not in FOUND or source == "copies" else
+        f"weigh_as {setting.weigh_as} finds the noise of votes on the images themselves; noisy images from elsewhere "
+        f"({source}) have another",
+        "" if setting.weigh_as != "auto:one-right" or dilution else
+        "weigh_as auto:one-right is for votes of a dilution: of others none is surely right",
         "" if setting.loss != "h-alpha" or (dilution and source == "copies") else
         "the loss h-alpha is that of a dilution",
     ]  # fmt: skip

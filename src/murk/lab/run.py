@@ -14,7 +14,7 @@ from murk.errors import InputError, TrainingError
 from murk.lab.identity import describe_data, noise_sha256
 from murk.lab.mixed import Mixture
 from murk.lab.result import Predictions, Result, machine, versions
-from murk.lab.run_settings import RunSettings
+from murk.lab.run_settings import FOUND, RunSettings
 from murk.learn import LOSSES, Fit, fit
 from murk.learn.device import settle_compute
 from murk.learn.protocol import PROTOCOLS
@@ -23,7 +23,7 @@ from murk.learn.selection import held_out_examples
 from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels, top_k_accuracy
 from murk.measure.vote_summary import summarise_votes
 from murk.models import Classifier, build
-from murk.noise import Dilution, NoiseModel, Votes
+from murk.noise import Dilution, NoiseModel, Unknown, Votes, unknown_named
 from murk.noise.draws import stream_key
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 SHARED = ("protocol", "loss", "epochs", "batch_size", "weight_decay", "held_out", "augment", "precision")
+NOISE_FOUND = "the noise was found, not known: its own uncertainty is not in the interval that there would be"
 TOP_OF = 10  # with more classes than this, top-5 accuracy stands beside top-1
 
 
@@ -128,7 +129,7 @@ def run_together(
     """
     first = settings[0]
     replicas = [
-        Replica(mixed.votes, weighed_as(mixed.noise, own.weigh_as), own.seed, own.learning_rate,
+        Replica(mixed.votes, known_noise(mixed.noise, own.weigh_as), own.seed, own.learning_rate,
                 known_of(own, mixed.truth(dataset.train.labels)))
         for mixed, own in zip(mixtures, settings, strict=True)
     ]  # fmt: skip
@@ -149,20 +150,23 @@ def measure_run(
 ) -> Run:  # fmt: skip
     """Measure a training; arguments as `run_training`."""
     compute = settle_compute(device, settings.precision)
-    weighed, truth = weighed_as(mixed.noise, settings.weigh_as), mixed.truth(dataset.train.labels)
+    weighed, truth = fitted.noise, mixed.truth(dataset.train.labels)
     fitted = replace(fitted, class_names=dataset.class_names)
     predictions = Predictions(dataset.test.labels, fitted.predict_probs(dataset.test, device=device))
     last = fitted.at_last_epoch().predict_probs(dataset.test, device=device)
     test_noise, test_seed = None if mixed.is_foreign else weighed, _test_seed(settings.seed)
+    found = fitted.found is not None
     estimates, remarks = _estimates(
         dataset.test,
         predictions.probs,
         last,
-        noise=test_noise,
+        noise=None if found else test_noise,
         votes=mixed.test_votes,
         simulated=mixed.simulated,
         seed=test_seed,
     )
+    if found:
+        remarks["accuracy_from_votes"] = NOISE_FOUND
     result = Result(
         command="train", settings={**described, **asdict(settings)}, estimates=estimates, remarks=remarks,
         data=data, seeds={"training": settings.seed, "test votes": test_seed},
@@ -210,12 +214,17 @@ def known_of(settings: RunSettings, truth: np.ndarray) -> np.ndarray | None:
     return truth if LOSSES[loss].reads_truth else None
 
 
-def weighed_as(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | None:
-    """Give the noise model that weighs: the given one, or without the knowledge that exactly one vote is right.
+def weighed_as(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | Unknown | None:
+    """Give the noise that weighs: as given, without the knowledge that exactly one vote is right, or to be found.
 
     Raises:
         InputError: "independent" for noise that is no dilution.
     """
+    return unknown_named(weigh_as) if weigh_as in FOUND else known_noise(noise, weigh_as)
+
+
+def known_noise(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | None:
+    """Give the noise model that weighs, where it is not to be found; arguments and errors as `weighed_as`."""
     if weigh_as == "given" or noise is None:
         return noise
     if not isinstance(noise, Dilution):
@@ -281,5 +290,7 @@ def _facts(fitted: Fit, votes: Votes, *, noise: NoiseModel | None, truth: np.nda
         "training_examples": len(votes), "selected_epoch": fitted.selected_epoch, "epochs": len(fitted.history),
         "selected_by": "held-out votes, within one standard error" if held_out else "the last, for none was held out",
         "parameters": sum(weight.numel() for weight in fitted.model.parameters()),
-        "recipe": asdict(fitted.recipe),
+        "recipe": asdict(fitted.recipe), 
+        "found": None if fitted.found is None else fitted.found.to_dict(),
+        "said": [] if fitted.found is None else list(fitted.found.sentences(fitted.class_names)),
     }  # fmt: skip

@@ -9,9 +9,10 @@ from murk.errors import name_fault, refuse
 from murk.learn import LOSSES
 from murk.learn.protocol import PROTOCOLS
 
-__all__ = ["WEIGH_AS", "RunSettings"]
+__all__ = ["FOUND", "WEIGH_AS", "RunSettings"]
 
-WEIGH_AS = ("given", "independent")
+FOUND = ("auto", "auto:one-right")
+WEIGH_AS = ("given", "independent", *FOUND)
 MODEL_OPTIONS = ("width", "norm", "dropout", "stem")
 
 
@@ -24,7 +25,7 @@ class RunSettings:
         protocol: "evidence", murk's own training, or "paper".
         loss: a name of `murk.learn.LOSSES`.
         weigh_as: "given" weighs votes by the noise model as it is; "independent" forgets that exactly one vote of a
-            dilution is right.
+            dilution is right; "auto" forgets all of it, and finds it while training; "auto:one-right" forgets all else.
         epochs: passes over the training examples, >= 1.
         batch_size: examples a step, >= 1.
         learning_rate: the optimizer's highest rate, > 0.

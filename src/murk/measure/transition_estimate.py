@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -51,6 +52,14 @@ class TransitionEstimate:
     def identified(self) -> bool:
         """Whether it is known which class is which."""
         return not self.unnamed
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what was found as plain numbers, lists and text, ready for JSON; a likelihood that is 0 is None."""
+        return {
+            "family": self.family, "transition": self.transition.to_dict(), "noise_rate": self.noise_rate.to_dict(),
+            "margin": self.margin.to_dict(), "shares": self.shares.tolist(), "unnamed": list(self.unnamed),
+            "behind": {name: nats if np.isfinite(nats) else None for name, nats in self.behind.items()},
+        }  # fmt: skip
 
     def sentences(self, class_names: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Say what was found, in words; classes by number, or by their names."""
