@@ -202,7 +202,7 @@ def dense(middle: nn.Module | None = None, *, frozen: bool = False) -> nn.Module
         (lambda seed: nn.Sequential(nn.Flatten(), nn.Linear(64, 11)), SEEDS, r"logits \[B, K\]"),
         (nn.Flatten(), SEEDS, "a name or a function"),
         ("mlp1", [], "no replica"),
-        ("mlp1", [SEEDS[0], diluted(1, learning_rate=-1.0)], "replica 1: learning_rate"),
+        ("mlp1", [SEEDS[0], diluted(1, learning_rate=-1.0)], "replica 1: .*learning_rate"),
     ],
 )
 def test_what_cannot_be_trained_together_is_refused(model: Any, replicas: list[Replica], words: str) -> None:
