@@ -26,7 +26,7 @@ from murk.cli.options import (
 )
 from murk.cli.output import and_more, print_facts, print_json, print_rows, shown_share
 from murk.cli.place import HowRead, count_of_classes, is_path, load_shown, read_shown, refuse_out, refuse_unlabelled
-from murk.data import ENTRIES, CatalogEntry, Examples, GivenVotes
+from murk.data import ENTRIES, CatalogEntry, Examples, GivenVotes, Reading
 from murk.errors import DataError, InputError
 from murk.measure import effective_clean_labels
 from murk.measure.vote_summary import summarise_votes
@@ -37,6 +37,7 @@ __all__ = ["data_app"]
 data_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Sets of the catalog: list, fetch, show.")
 MEGABYTE = 1_000_000
 SHOWN = 50  # classes whose votes are counted in print
+VERIFY_HELP = "Compare all pixels of a PATH that were decoded earlier with their digest, above 1 GiB too."
 
 
 @data_app.command("list", epilog="Example: murk data list")
@@ -79,6 +80,7 @@ def show(
     column: ColumnNames = [],  # noqa: B006 - typer copies it
     classes: ClassNames = None,
     none_of_these: NoneOfThese = None,
+    verify: Annotated[bool, typer.Option("--verify", help=VERIFY_HELP)] = False,
     sheet: Annotated[Path | None, typer.Option("--sheet", help="Write a contact sheet, a PNG, here.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,8 +91,16 @@ def show(
         refuse_out(sheet, place, votes, option="--sheet")
     noise_of = partial(chosen_noise, noise=noise)
     refuse_noise(noise_of)
-    how = HowRead(side, skip_corrupt, column, classes, none_of_these)
-    reading = read_shown(place, how, votes=votes, tell=False)
+
+    def chosen(reading: Reading) -> tuple[NoiseModel | None, str | None]:
+        if noise is None:
+            return None, None
+        named = noise_of(count_of_classes(reading))
+        refuse_unlabelled(reading.dataset)
+        return named
+
+    how = HowRead(side, skip_corrupt, column, classes, none_of_these, verify)
+    reading = read_shown(place, how, votes=votes, tell=False, before_decoding=chosen)
     dataset = reading.dataset
     document: dict[str, Any] = {
         "name": dataset.name, "kind": reading.kind, "shape": list(dataset.example_shape),
@@ -100,9 +110,7 @@ def show(
         "given_test_votes": _given(reading.test_votes, dataset.num_classes),
         "roles": dict(reading.roles), "oddities": list(reading.oddities), "skipped": list(reading.skipped),
     }  # fmt: skip
-    model, spec = (None, None) if noise is None else noise_of(count_of_classes(reading))
-    if model is not None:
-        refuse_unlabelled(dataset)
+    model, spec = chosen(reading)
     drawn = None if model is None else model.draw(dataset.train.labels, seed=seed)
     if model is not None and drawn is not None:
         document["votes"] = {"noise": spec, "seed": seed, **_described(drawn, model, dataset.train)}

@@ -12,7 +12,7 @@ from murk.cli.failure import kept_on_interrupt
 from murk.cli.output import print_remark
 from murk.cli.progress import progress_bar
 from murk.cli.spelling import in_options
-from murk.data import ENTRIES, Columns, Dataset, Reading
+from murk.data import ENTRIES, Columns, Dataset, Reading, votes_on
 from murk.data.cache import cache_folder
 from murk.data.missing import did_you_mean, did_you_mean_path
 from murk.data.told_names import counted, told_name
@@ -21,6 +21,7 @@ from murk.errors import InputError, refuse
 __all__ = [
     "CATALOG",
     "HowRead",
+    "columns_named",
     "count_of_classes",
     "is_path",
     "load_shown",
@@ -31,12 +32,13 @@ __all__ = [
 
 SIDE, CATALOG = 64, "catalog"
 FOLDERS = "imagenet", "folder:NAME@SIDE"
+OF_VOTES = "--column", "--none-of-these"  # options that say how a table of votes is read, too
 MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
 class HowRead:
-    """How data at a path is read; nothing of it goes with a set of the catalog.
+    """How data at a path is read; with a set of the catalog goes only what says how a table of votes on it is read.
 
     Attributes:
         side: edge in pixels to which images are brought; None for 64.
@@ -44,6 +46,7 @@ class HowRead:
         columns: "ROLE=NAME" each, a role of `murk.data.Columns`; several of one role for votes and features.
         classes: all classes, separated by commas, or None for those that occur.
         none_of_these: the text of an answer that no class fits.
+        verify: compare all pixels that were decoded earlier with their digest, however many they are.
     """
 
     side: int | None = None
@@ -51,42 +54,79 @@ class HowRead:
     columns: Sequence[str] = ()
     classes: str | None = None
     none_of_these: str | None = None
+    verify: bool = False
 
     @property
     def options(self) -> list[str]:
         """The options that were given."""
         given = {"--side": self.side, "--skip-corrupt": self.skip_corrupt, "--column": self.columns,
-                 "--classes": self.classes, "--none-of-these": self.none_of_these}  # fmt: skip
+                 "--classes": self.classes, "--none-of-these": self.none_of_these,
+                 "--verify": self.verify}  # fmt: skip
         return [option for option, value in given.items() if value]
 
 
-def read_shown(place: str, how: HowRead, *, votes: Path | None = None, tell: bool = True) -> Reading:
+def read_shown(
+    place: str,
+    how: HowRead,
+    *,
+    votes: Path | None = None,
+    tell: bool = True,
+    before_decoding: Callable[[Reading], object] | None = None,
+) -> Reading:
     """Read a set of the catalog, or what lies at a path; show how far fetching or decoding has come.
 
     Args:
         place: a name of the catalog (which wins over a file of the same name; `./name` is that file), or a path.
         how: to read what lies at a path.
-        votes: a table of votes on the examples at a path.
+        votes: a table of votes on the examples.
         tell: whether what looks odd is told on stderr.
+        before_decoding: refuses what will not do; as `murk.data.read` says of a path. Of a set of the catalog, which
+            is there whole before its votes are read, it is given the reading itself.
 
     Raises:
-        InputError: an unknown role, options of a path for a set of the catalog, or what `murk.data.read` refuses.
+        InputError: an unknown role, options of a path for a set of the catalog, or what `murk.data.read` or
+            `murk.data.votes_on` refuses.
     """
-    if not is_path(place):
-        refuse(f"{option} goes with data of yours, but {place} is a set of the catalog" for option in how.options)
-        return Reading(_of_catalog(place), kind=CATALOG)
+    columns = columns_named(how.columns)
+    if is_path(place):
+        reading = _at_path(place, how, columns, votes, before_decoding)
+    else:
+        reading = _of_set(place, how, columns, votes)
+        if before_decoding is not None:
+            before_decoding(reading)
+    reading = replace(reading, oddities=tuple(map(in_options, reading.oddities)))
+    for oddity in reading.oddities if tell else ():
+        print_remark(f"{(Path(place) if votes is None or is_path(place) else votes).name}: {oddity}")
+    return reading
+
+
+def _at_path(
+    place: str, how: HowRead, columns: Columns | None, votes: Path | None,
+    before_decoding: Callable[[Reading], object] | None,
+) -> Reading:  # fmt: skip
+    """Read what lies at a path."""
     cache = cache_folder()
     kept = f"images decoded so far are kept in {cache}; run the same command to go on"
     with kept_on_interrupt(cache, kept), progress_bar(f"reading {Path(place).name}") as advance:
-        reading = murk.data.read(
-            place, votes=votes, columns=_columns(how.columns), side=how.side or SIDE, skip_corrupt=how.skip_corrupt,
+        return murk.data.read(
+            place, votes=votes, columns=columns, side=how.side or SIDE, skip_corrupt=how.skip_corrupt,
             class_names=None if how.classes is None else [name.strip() for name in how.classes.split(",")],
-            none_of_these=how.none_of_these, on_progress=_teller(advance, "pixels"),
+            none_of_these=how.none_of_these, verify=how.verify or None, on_progress=_teller(advance, "pixels"),
+            before_decoding=before_decoding,
         )  # fmt: skip
-    reading = replace(reading, oddities=tuple(map(in_options, reading.oddities)))
-    for oddity in reading.oddities if tell else ():
-        print_remark(f"{Path(place).name}: {oddity}")
-    return reading
+
+
+def _of_set(name: str, how: HowRead, columns: Columns | None, votes: Path | None) -> Reading:
+    """Read a set of the catalog, and a table of votes on it."""
+    known = () if votes is None else OF_VOTES
+    refuse(
+        f"{option} goes with data of yours, but {name} is a set of the catalog"
+        for option in how.options if option not in known
+    )  # fmt: skip
+    dataset = _of_catalog(name)
+    if votes is None:
+        return Reading(dataset, kind=CATALOG)
+    return replace(votes_on(dataset, votes, columns=columns, none_of_these=how.none_of_these), kind=CATALOG)
 
 
 def count_of_classes(reading: Reading) -> int:
@@ -143,8 +183,16 @@ def refuse_out(out: Path, *inputs: str | Path | None, endings: Sequence[str] = (
             raise InputError(f"{option} {out} would write into what is read from ({given}); name another file")
 
 
-def _columns(given: Sequence[str]) -> Columns | None:
-    """Read roles and names."""
+def columns_named(given: Sequence[str]) -> Columns | None:
+    """Read what --column says of the columns of tables: "ROLE=NAME" each; None where it says nothing.
+
+    Raises:
+        InputError: an unknown role, or one of which a table has one is given twice; all told together.
+
+    Example:
+        >>> columns_named(["label=species", "votes=ann", "votes=ben"]).votes
+        ('ann', 'ben')
+    """
     found: dict[str, list[str]] = {}
     roles = {field.name: field.default for field in fields(Columns)}
     faults = []

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from murk.cli.dilute import images_at, images_called
+from murk.cli.dilute import images_at, images_called, refuse_missing
 from murk.cli.noise import ChosenNoise
 from murk.cli.place import CATALOG, HowRead, count_of_classes, is_path, read_shown, refuse_unlabelled
-from murk.cli.spelling import in_options
-from murk.data import Dataset, Examples, Reading, content_sha256, votes_on
+from murk.data import Dataset, Examples, Reading, content_sha256
 from murk.data.coded import shown_text
 from murk.data.missing import did_you_mean_path
 from murk.data.told_names import told_name
@@ -56,9 +55,10 @@ def voted(
     *,
     source: str | None = None,
     test_labels: str | None,
+    needs_noise: bool = False,
     seed: int,
 ) -> Voted:
-    """Read the data, and read or draw its votes.
+    """Read the data, and read or draw its votes; what will not do is told before an image at a path is decoded.
 
     Args:
         place: a name of the catalog, or a path.
@@ -68,10 +68,11 @@ def voted(
         how: to read what lies at a path.
         source: where the noisy images lie that `murk dilute` drew from a path; a table of votes opens none by itself.
         test_labels: what the labels of a path's test part are: "clean", "votes", or None for the rule of `own_data`.
+        needs_noise: whether votes of the user's own will do only where something says how they go wrong.
         seed: of votes that are drawn.
 
     Raises:
-        InputError: what does not go together, or no noise where some must be drawn.
+        InputError: what does not go together, or no noise where some is needed.
     """
     file = None if votes in (None, LABELS, DRAW) else Path(str(votes))
     if file is not None and not file.is_file():
@@ -87,22 +88,29 @@ def voted(
             f"--test-labels {test_labels} goes with data at a path; those of the catalog are clean" if test_labels
             else "",
         ])  # fmt: skip
-    elif not facts and votes != DRAW:
-        reading = read_shown(place, how, votes=file)
-        return _own(reading, file, noise, only_labels=votes == LABELS, test_labels=test_labels)
-    reading = read_shown(place, how)
-    model, spec = noise(count_of_classes(reading))
-    if file is None:
-        return _simulated(reading, model, spec, seed)
-    if not facts:
-        return _on_set(reading, file, model, spec)
-    drawn = _drawn_again(reading.dataset, file, facts, source, skip_corrupt=how.skip_corrupt)
-    return _stored(reading, file, drawn, model, spec or facts.get("noise"))
+    if file is not None and facts:
+        return _stored(place, file, facts, noise, how, source)
+    chosen = partial(_chosen, noise, needs_noise=needs_noise)
+    if file is not None and not is_path(place):
+        return _on_set(place, file, chosen, how)
+    if votes == DRAW or not is_path(place):
+        return _simulated(place, noise, how, seed)
+    return _own(place, file, chosen, how, only_labels=votes == LABELS, test_labels=test_labels)
+
+
+def _chosen(noise: ChosenNoise, num_classes: int, *, needs_noise: bool) -> tuple[NoiseModel | None, str | None]:
+    """Give the noise of votes of the user's own."""
+    model, spec = noise(num_classes)
+    if model is None and needs_noise:
+        raise InputError(f"{NO_NOISE}; or take the votes as they are, by --loss pairs or soft-labels")
+    return model, spec
 
 
 def _about(reading: Reading) -> dict[str, Any]:
     """Tell what was read."""
-    return {**describe_data(reading.dataset), "oddities": list(reading.oddities)}
+    return {
+        **describe_data(reading.dataset), "oddities": list(reading.oddities), "skipped": list(reading.skipped),
+    }  # fmt: skip
 
 
 def _of_data(reading: Reading, about: dict[str, Any]) -> dict[str, Any]:
@@ -120,13 +128,18 @@ def _features(reading: Reading) -> list[str] | None:
 
 
 def _own(
-    reading: Reading, file: Path | None, noise: ChosenNoise, *, only_labels: bool, test_labels: str | None
+    place: str, file: Path | None, noise: ChosenNoise, how: HowRead, *, only_labels: bool, test_labels: str | None
 ) -> Voted:
     """Take what lies at a path, with its own votes."""
-    if only_labels:
-        reading = replace(reading, votes=None, test_votes=None)
-    model, spec = noise(count_of_classes(reading))
-    dataset, mixed = own_data(reading, model, test_labels=test_labels)
+
+    def taken(reading: Reading) -> tuple[Reading, str | None, tuple[Dataset, Mixture]]:
+        if only_labels:
+            reading = replace(reading, votes=None, test_votes=None)
+        model, spec = noise(count_of_classes(reading))
+        return reading, spec, own_data(reading, model, test_labels=test_labels)
+
+    # once to refuse what will not do, and again when it is known which images are left
+    reading, spec, (dataset, mixed) = taken(read_shown(place, how, votes=file, before_decoding=taken))
     about = _about(reading)
     described = {
         **_of_data(reading, about), "noise": spec, "noise_sha256": noise_sha256(mixed.noise),
@@ -142,48 +155,81 @@ def _origin(reading: Reading, file: Path | None) -> str:
     return f"{file.name if file else 'columns of the data'}{ignored}"
 
 
-def _simulated(reading: Reading, noise: NoiseModel | None, spec: str | None, seed: int) -> Voted:
+def _simulated(place: str, noise: ChosenNoise, how: HowRead, seed: int) -> Voted:
     """Draw votes; beside them what they depend on, as plain values."""
-    dataset = reading.dataset
-    refuse_unlabelled(dataset)
-    if noise is None:
-        raise InputError(f"{NO_NOISE}, or --votes FILE (alpha 0: clean labels)")
-    mixed = mixture(dataset.train, noise, seed=seed)
-    about = _about(reading)
-    described = {**_of_data(reading, about), "noise": spec, "noise_sha256": noise_sha256(noise), "votes_sha256": None}
-    return Voted(dataset, mixed, described, about, f"drawn, seed {seed}")
+
+    def drawn(reading: Reading) -> tuple[Mixture, str | None]:
+        model, spec = noise(count_of_classes(reading))
+        refuse_unlabelled(reading.dataset)
+        if model is None:
+            raise InputError(f"{NO_NOISE}, or --votes FILE (alpha 0: clean labels)")
+        return mixture(reading.dataset.train, model, seed=seed), spec
+
+    reading = read_shown(place, how, before_decoding=drawn)
+    (mixed, spec), about = drawn(reading), _about(reading)
+    described = {
+        **_of_data(reading, about), "noise": spec, "noise_sha256": noise_sha256(mixed.noise), "votes_sha256": None,
+    }  # fmt: skip
+    return Voted(reading.dataset, mixed, described, about, f"drawn, seed {seed}")
 
 
-def _on_set(reading: Reading, path: Path, noise: NoiseModel | None, spec: str | None) -> Voted:
+def _on_set(place: str, path: Path, noise: ChosenNoise, how: HowRead) -> Voted:
     """Take the user's own votes on a set of the catalog, whose labels are true."""
-    read = votes_on(reading.dataset, path)
-    read = replace(read, kind=CATALOG, oddities=tuple(map(in_options, read.oddities)))
-    for oddity in read.oddities:
-        print(f"murk: {path.name}: {oddity}", file=sys.stderr)
-    return _told(read, path, own_votes(read, noise), spec)
+    reading = read_shown(place, how, votes=path)
+    model, spec = noise(count_of_classes(reading))
+    return _told(reading, path, own_votes(reading, model), spec)
 
 
-def _drawn_again(
-    dataset: Dataset, path: Path, facts: dict[str, Any], source: str | None, *, skip_corrupt: bool
-) -> Mixture:
-    """Draw again what the votes in a table are about: the same images in the same order."""
-    if facts["data"] != {"name": dataset.name, "sha256": content_sha256(dataset)}:
-        raise InputError(f"the votes in {path} are about {shown_text(facts['data'].get('name'))} as it was when they "
-                         f"were drawn, but {dataset.name} came, or other content; draw them again")  # fmt: skip
+def _stored(
+    place: str, path: Path, facts: dict[str, Any], noise: ChosenNoise, how: HowRead, source: str | None
+) -> Voted:
+    """Read votes that were drawn, and draw again what they are about: the same images in the same order."""
+    named = _named_images(path, facts, source)
     drawn_by = noise_from_state(facts["drawn_by"])
+
+    def weighing(reading: Reading) -> tuple[NoiseModel | None, str | None]:
+        _refuse_others(reading.dataset, path, facts, drawn_by)
+        model, spec = noise(count_of_classes(reading))
+        _refuse_nameless(model, path, says_who=isinstance(drawn_by, Annotators))
+        return model, spec
+
+    reading = read_shown(place, how, before_decoding=weighing)
+    model, spec = weighing(reading)
+    dataset = reading.dataset
+    if facts["data"] != {"name": dataset.name, "sha256": content_sha256(dataset)}:
+        raise _changed(dataset, path, facts)
+    images = _images_again(str(source), dataset, path, facts, how) if named is None else named
+    drawn = mixture(dataset.train, drawn_by, source=images, seed=facts["seed"])
+    votes = read_votes(path, num_examples=len(drawn.votes), num_classes=dataset.num_classes).votes
+    mixed = replace(drawn, votes=votes, noise=model or drawn.noise)
+    _refuse_nameless(mixed.noise, path, says_who=bool(votes.num_annotators))
+    return _told(reading, path, mixed, spec or facts.get("noise"))
+
+
+def _refuse_others(dataset: Dataset, path: Path, facts: dict[str, Any], drawn_by: NoiseModel) -> None:
+    """Refuse data other than those that votes are told to be about, as far as it shows before pixels are read."""
+    if facts["data"].get("name") != dataset.name:
+        raise _changed(dataset, path, facts)
     if drawn_by.num_classes != dataset.num_classes:
         raise InputError(f"the votes in {path} are told to be drawn over {drawn_by.num_classes:,} classes, but "
                          f"{dataset.name} has {dataset.num_classes:,}; draw them again")  # fmt: skip
-    images = _images_again(dataset, path, facts, source, skip_corrupt=skip_corrupt)
-    return mixture(dataset.train, drawn_by, source=images, seed=facts["seed"])
 
 
-def _images_again(
-    dataset: Dataset, path: Path, facts: dict[str, Any], source: str | None, *, skip_corrupt: bool
-) -> str | Examples:
-    """Find the noisy images again; a path is opened only where the user names it, never because a table does."""
-    called, sha256 = facts["source"], facts.get("source_sha256")
-    if sha256 is None:
+def _changed(dataset: Dataset, path: Path, facts: dict[str, Any]) -> InputError:
+    return InputError(f"the votes in {path} are about {shown_text(facts['data'].get('name'))} as it was when they "
+                      f"were drawn, but {dataset.name} came, or other content; draw them again")  # fmt: skip
+
+
+def _refuse_nameless(noise: NoiseModel | None, path: Path, *, says_who: bool) -> None:
+    if isinstance(noise, Annotators) and not says_who:
+        raise InputError(f"the noise has a matrix for each annotator, but {path.name} does not say who voted; add a "
+                         "column annotator, or give one matrix for all votes by --noise channel:FILE")  # fmt: skip
+
+
+def _named_images(path: Path, facts: dict[str, Any], source: str | None) -> str | Examples | None:
+    """Give the noisy images by their name; None where they lie in a place of the user's, which only the user names."""
+    called = facts["source"]
+    if facts.get("source_sha256") is None:
         known = images_called(called)
         if known is None:
             raise InputError(f"the votes in {path} are told to lie among noisy images called {told_name(called)}, "
@@ -192,21 +238,17 @@ def _images_again(
     if source is None:
         raise InputError(f"the noisy images of {path} lie in a place of yours, called {told_name(called)} when they "
                          "were drawn; name it by --source PATH")  # fmt: skip
-    images, found = images_at(source, dataset, skip_corrupt=skip_corrupt)
-    if found != sha256:
+    refuse_missing(source)
+    return None
+
+
+def _images_again(source: str, dataset: Dataset, path: Path, facts: dict[str, Any], how: HowRead) -> Examples:
+    """Read the noisy images that lie in a place of the user's; they must be those among which votes were drawn."""
+    images, found = images_at(source, dataset, skip_corrupt=how.skip_corrupt)
+    if found != facts["source_sha256"]:
         raise InputError(f"{source} holds other images than when the votes in {path} were drawn; name their place by "
                          "--source PATH, or draw the votes again by `murk dilute`")  # fmt: skip
     return images
-
-
-def _stored(reading: Reading, path: Path, drawn: Mixture, noise: NoiseModel | None, spec: str | None) -> Voted:
-    """Read votes that were drawn."""
-    table = read_votes(path, num_examples=len(drawn.votes), num_classes=reading.dataset.num_classes)
-    mixed = replace(drawn, votes=table.votes, noise=noise or drawn.noise)
-    if isinstance(mixed.noise, Annotators) and not mixed.votes.num_annotators:
-        raise InputError(f"the noise has a matrix for each annotator, but {path.name} does not say who voted; add a "
-                         "column annotator, or give one matrix for all votes by --noise channel:FILE")  # fmt: skip
-    return _told(reading, path, mixed, spec)
 
 
 def _told(reading: Reading, path: Path, mixed: Mixture, spec: str | None) -> Voted:
