@@ -249,17 +249,3 @@ def test_a_damaged_image_is_told_by_name_and_left_out_only_if_asked(pets, traine
     assert damaged in refused.stderr and not Path(tmp_path / "p.parquet").exists()
     run("predict", out, folder, "-o", tmp_path / "p.parquet", "--skip-corrupt")
     assert damaged not in pyarrow.parquet.read_table(tmp_path / "p.parquet")["id"].to_pylist()
-
-
-def test_every_example_that_is_left_out_is_named_to_machines(pets, trained, tmp_path):
-    """On stderr and among the oddities the first few are, and how many more."""
-    folder = tmp_path / "some"
-    folder.mkdir()
-    names = sorted(source.name for source in (pets / "pets" / "test" / "dog").iterdir())
-    for number, name in enumerate(names):
-        content = (pets / "pets" / "test" / "dog" / name).read_bytes()
-        (folder / name).write_bytes(content[: 40 if number < 7 else None])
-    shown = json.loads(run("data", "show", folder, "--side", 16, "--skip-corrupt", "--json").stdout)
-    predicted = run("predict", trained[0], folder, "-o", tmp_path / "p.parquet", "--skip-corrupt", "--json")
-    assert shown["skipped"] == json.loads(predicted.stdout)["skipped"] == names[:7]
-    assert "2 more" in predicted.stderr and names[6] not in predicted.stderr

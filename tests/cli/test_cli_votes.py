@@ -34,6 +34,24 @@ def test_votes_of_your_own_on_a_set_are_read_as_those_on_data_of_yours(tmp_path)
     assert "expected each example once" in said.stderr
 
 
+def test_columns_of_votes_on_a_set_are_named_as_the_message_says(tmp_path):
+    """The options that say how such a table is read go with a set; those of its images do not."""
+    rows = [f"{row},{row % 10},{'none' if row < 5 else row % 10}" for row in range(50)]
+    (tmp_path / "votes.csv").write_text("\n".join(["example,ann,ben", *rows, ""]))
+    np.savetxt(tmp_path / "T.csv", np.full((10, 11), 0.02) + 0.78 * np.eye(10, 11), delimiter=",")
+    line = ["digits", "--votes", "votes.csv", "--noise", "channel:T.csv"]
+    said = run("train", *line, *SHORT, "-o", "run", exit_code=2).stderr
+    assert "--column votes=NAME" in said
+    columns = ["--column", "votes=ann", "--column", "votes=ben"]
+    assert "'none'" in run("train", *line, *columns, *SHORT, "-o", "run", exit_code=2).stderr
+    outcome = run("train", *line, *columns, "--none-of-these", "none", *SHORT, "--json", "-o", "run")
+    assert json.loads(outcome.stdout)["facts"]["votes"] == 100
+    assert "votes.csv: 1,247 examples to train on without a vote" in outcome.stderr
+    said = run("train", *line, *columns, "--side", 16, "--classes", "a,b", *SHORT, "-o", "b", exit_code=2).stderr
+    assert "--side goes with data of yours" in said and "--classes goes with data of yours" in said
+    assert "--column" not in said
+
+
 def test_weights_of_votes_on_a_set_count(tmp_path):
     worth = []
     for weight in (1, 3):
