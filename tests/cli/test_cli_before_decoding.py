@@ -11,8 +11,8 @@ from commands import run
 
 from murk.cli.noise import chosen_noise
 from murk.cli.place import HowRead
-from murk.cli.voted import voted
-from murk.errors import InputError
+from murk.cli.voted import NO_NOISE, voted
+from murk.errors import DataError, InputError
 
 DECODED = "images that can be decoded"
 ROWS = [(name, number) for name in ("cat", "dog") for number in range(2)]
@@ -71,11 +71,11 @@ def test_what_will_not_do_is_told_instead(broken, line, told):
     assert not (broken / "cache").exists() and not (broken / "run").exists()
 
 
-def test_votes_of_ones_own_need_noise_where_the_loss_does(broken):
+def test_votes_of_ones_own_need_noise_where_whoever_takes_them_does(broken):
     take = partial(voted, "two", None, partial(chosen_noise, noise=None), HowRead(), test_labels=None, seed=0)
-    with pytest.raises(InputError, match=r"say how labels go wrong.*--loss pairs or soft-labels"):
-        take(needs_noise=True)
-    with pytest.raises(Exception, match=DECODED):
+    with pytest.raises(InputError, match=r"^say how labels go wrong"):
+        take(without_noise=NO_NOISE)
+    with pytest.raises(DataError, match=DECODED):
         take()
 
 

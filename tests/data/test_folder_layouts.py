@@ -137,6 +137,29 @@ def test_what_is_no_layout_is_refused_with_the_layouts(tmp_path, cache, names, t
 
 
 @pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["train.parquet", "test.parquet"], "got none, but 2 tables: test.parquet, train.parquet; name one table"),
+        (["README.md", "data/pets.parquet"], "got none, but 1 table: data/pets.parquet; name one table"),
+        (
+            ["data/train-00000-of-00001.parquet", "data/notes.txt", "more/votes.csv"],
+            "got none, but 2 tables: data/train",
+        ),
+        (["train/0000.parquet", "test/0000.parquet"], "got none, but 2 tables: t"),
+        (["train/cat/0000.parquet", "val/cat/0000.parquet"], "got none, but 2 tables: t"),
+        (["data/pets.parquet", "cat/1.png"], "1 classes without an image: data"),
+    ],
+)
+def test_a_folder_of_tables_is_told_as_one(tmp_path, cache, names, told):
+    (tmp_path / "pets").mkdir()
+    with pytest.raises(DataError) as caught:
+        read(put(tmp_path / "pets", *names))
+    assert told in str(caught.value)
+    assert ("train-00000-of-00001.parquet" in str(caught.value)) == ("got none" in told)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
     ("part", "place"),
     [("", "own"), ("", "own/pixels"), ("", "cat/pixels"), ("train/", "own"), ("train/", "train/own"),
      ("train/", "train/cat/pixels")],

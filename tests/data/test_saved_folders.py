@@ -199,9 +199,9 @@ def test_a_shard_that_is_a_link_is_refused(tmp_path):
 def test_shards_are_held_to_one_limit_together(tmp_path, monkeypatch):
     numbers = pa.table({"x": np.arange(1000.0), "label": [0, 1] * 500})
     root = shards(tmp_path / "big", train=[numbers], test=[numbers])
-    monkeypatch.setattr("murk.data.tables.table_file.LARGEST_UNPACKED", 40_000)
+    monkeypatch.setattr("murk.data.tables.parquet_file.LARGEST_UNPACKED", 40_000)
     assert len(read(root).dataset.train) == 1000
-    monkeypatch.setattr("murk.data.tables.table_file.LARGEST_UNPACKED", 30_000)
+    monkeypatch.setattr("murk.data.tables.parquet_file.LARGEST_UNPACKED", 30_000)
     with pytest.raises(DataError, match="above"):
         read(root)
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from murk.data import array_file, arrays, read
-from murk.data.tables import facts_beside, open_table, table_file
+from murk.data.tables import facts_beside, open_table, parquet_file, table_file
 from murk.errors import DataError, InputError
 
 
@@ -22,7 +22,7 @@ def written(path, columns, **how):
 @pytest.fixture
 def a_megabyte(monkeypatch):
     """A limit of 1 MB in place of 4 GiB."""
-    for module in (array_file, arrays, table_file):
+    for module in (array_file, arrays, parquet_file, table_file):
         monkeypatch.setattr(module, "LARGEST_UNPACKED", 1_000_000)
 
 
@@ -82,7 +82,7 @@ def test_a_blob_that_is_repeated_is_held_once(nested, tmp_path):
 
 def test_what_a_file_says_of_itself_is_not_trusted_once_it_is_read(a_megabyte, tmp_path, monkeypatch):
     path = written(tmp_path / "lie.parquet", {"x": np.zeros(200_000)}, row_group_size=50_000)
-    monkeypatch.setattr(table_file, "_decoded_size", lambda *_: 0)
+    monkeypatch.setattr(parquet_file, "_decoded_size", lambda *_: 0)
     with pytest.raises(DataError, match="fills more than 1,000,000 bytes"):
         open_table(path)
 

@@ -104,7 +104,7 @@ def test_a_parquet_table_larger_than_memory_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "votes.parquet"
     write_votes(path, murk.Votes.from_labels(np.zeros(10_000, int), num_classes=2), facts=FACTS)
     assert len(read_votes(path).votes) == 10_000
-    monkeypatch.setattr("murk.data.tables.table_file.LARGEST_UNPACKED", 100_000)
+    monkeypatch.setattr("murk.data.tables.parquet_file.LARGEST_UNPACKED", 100_000)
     with pytest.raises(DataError, match="120,000 bytes in memory"):
         read_votes(path)
 

@@ -55,7 +55,7 @@ def voted(
     *,
     source: str | None = None,
     test_labels: str | None,
-    needs_noise: bool = False,
+    without_noise: str = "",
     seed: int,
 ) -> Voted:
     """Read the data, and read or draw its votes; what will not do is told before an image at a path is decoded.
@@ -68,7 +68,7 @@ def voted(
         how: to read what lies at a path.
         source: where the noisy images lie that `murk dilute` drew from a path; a table of votes opens none by itself.
         test_labels: what the labels of a path's test part are: "clean", "votes", or None for the rule of `own_data`.
-        needs_noise: whether votes of the user's own will do only where something says how they go wrong.
+        without_noise: what is told where nothing says how votes of the user's own go wrong; "" if that will do.
         seed: of votes that are drawn.
 
     Raises:
@@ -90,7 +90,7 @@ def voted(
         ])  # fmt: skip
     if file is not None and facts:
         return _stored(place, file, facts, noise, how, source)
-    chosen = partial(_chosen, noise, needs_noise=needs_noise)
+    chosen = partial(_chosen, noise, without_noise=without_noise)
     if file is not None and not is_path(place):
         return _on_set(place, file, chosen, how)
     if votes == DRAW or not is_path(place):
@@ -98,11 +98,10 @@ def voted(
     return _own(place, file, chosen, how, only_labels=votes == LABELS, test_labels=test_labels)
 
 
-def _chosen(noise: ChosenNoise, num_classes: int, *, needs_noise: bool) -> tuple[NoiseModel | None, str | None]:
+def _chosen(noise: ChosenNoise, num_classes: int, *, without_noise: str) -> tuple[NoiseModel | None, str | None]:
     """Give the noise of votes of the user's own."""
     model, spec = noise(num_classes)
-    if model is None and needs_noise:
-        raise InputError(f"{NO_NOISE}; or take the votes as they are, by --loss pairs or soft-labels")
+    refuse([without_noise if model is None else ""])
     return model, spec
 
 

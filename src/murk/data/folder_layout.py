@@ -13,7 +13,8 @@ from jaxtyping import Int64, Shaped
 
 from murk.data.decoded_files import FoundFile
 from murk.data.image_files import is_utf8, real_path
-from murk.data.told_names import told_name, told_names
+from murk.data.tables import TABLE_ENDINGS
+from murk.data.told_names import counted, told_name, told_names
 from murk.errors import DataError
 
 SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -141,6 +142,17 @@ class _Lister:
                 self.aside.append(below + entry.name)
         return files
 
+    def refuse_tables(self) -> None:
+        """`DataError` where tables lie and no image does: whoever names such a folder means the tables."""
+        noted = [*self.aside, *(name for names in self.faults.values() for name in names)]
+        tables = [name for name in noted if name.lower().endswith(TABLE_ENDINGS)]
+        if tables:
+            raise DataError(
+                f"expected images in {self.root}, got none, but {counted(len(tables), 'table')}: {told_names(tables)}; "
+                "name one table itself; all Parquet files of a data set are read together where each is called by its "
+                "split and number, such as train-00000-of-00001.parquet"
+            )
+
     def refuse(self) -> None:
         """`DataError` with everything that is wrong, if anything is."""
         told = [f"{len(names):,} {what}: {told_names(names)}" for what, names in self.faults.items() if names]
@@ -163,6 +175,8 @@ def _with_parts(lister: _Lister, shown: Iterable[os.DirEntry[str]], folders: set
     classes = [lister.classes(f"{part}/", lister.entries(f"{part}/"), strict=True) for part in parts]
     _compare(lister, dict(zip(parts, classes, strict=True)))
     files = [group for found in classes for group in found.values()]
+    if not any(files):
+        lister.refuse_tables()
     return FolderLayout(
         tuple(classes[0]), tuple(file for group in files for file in group),
         np.repeat([k for found in classes for k in range(len(found))], list(map(len, files))).astype(np.int64),
@@ -181,6 +195,8 @@ def _compare(lister: _Lister, classes: Mapping[str, Mapping[str, object]]) -> No
 def _of_classes(lister: _Lister, shown: Iterable[os.DirEntry[str]]) -> FolderLayout:
     """CLASS/FILE, all to train on."""
     classes = lister.classes("", shown, strict=False)
+    if not any(classes.values()):
+        lister.refuse_tables()
     if not classes and not any(lister.faults.values()):
         kinds = ", ".join(SUFFIXES)
         others = f"{len(lister.aside):,} others: {told_names(lister.aside)}" if lister.aside else "nothing else either"

@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from murk.data.image_files import real_path
+from murk.data.tables.parquet_file import parquet_rows
 from murk.data.tables.table import TESTS, TRAIN
 from murk.data.tables.table_columns import Table
-from murk.data.tables.table_file import check_table, parquet_rows
+from murk.data.tables.table_file import check_table
 from murk.data.told_names import counted, told_name, told_names
 from murk.errors import DataError, InputError
 

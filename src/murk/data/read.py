@@ -44,7 +44,7 @@ def read(
     *,
     votes: str | os.PathLike[str] | None = None,
     columns: Columns | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | np.ndarray | None = None,
     none_of_these: str | None = None,
     side: int = 64,
     name: str = "",
@@ -59,7 +59,7 @@ def read(
 
     | path | what it holds |
     |---|---|
-    | a folder | images, in the layouts of `image_folder`; or what `save_to_disk` of Hugging Face's `datasets` wrote |
+    | a folder | images, in the layouts of `image_folder`; what `save_to_disk` of Hugging Face's `datasets` wrote; or the shards of a data set of its hub, `SPLIT-00000-of-00001.parquet`, in it or in one folder of it |
     | .csv, .tsv, .parquet, .jsonl | a table of paths of images (below its folder) or of features; `Columns` says how columns are recognised |
     | .npz, .npy | arrays `images` or `features`, `labels`, `votes`, `ids`, `groups`, the same with `test_`, and `class_names` |
     | an object | a `datasets.Dataset` or `DatasetDict` |

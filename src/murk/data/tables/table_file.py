@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from murk.data.array_file import LARGEST_UNPACKED
+from murk.data.tables.parquet_file import MOST_COLUMNS, MOST_ROWS, parquet_rows
 from murk.data.tables.table_columns import Table
 from murk.errors import DataError, InputError
 
 CSV_ENDINGS, PARQUET_ENDINGS, JSON_ENDINGS = (".csv", ".tsv"), (".parquet", ".pq"), (".jsonl", ".ndjson", ".json")
 TABLE_ENDINGS = (*CSV_ENDINGS, *PARQUET_ENDINGS, *JSON_ENDINGS)
 LONGEST_CELL = 1 << 20  # bytes of text in one cell
-MOST_ROWS, MOST_COLUMNS = 200_000_000, 100_000
 _BLOCK = 16 << 20  # bytes read at a time; no row may be longer
 _HEADER = 1 << 20
 _DEEPEST = 32  # brackets within brackets of a JSON line: deeper ones would exhaust the parser's stack
 _NOTE = 64 << 20  # bytes of JSON beside a table: the matrices of a noise model are part of it
-_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}  # bytes of a value in memory
 
 
 def open_table(path: Path, *, may_be_empty: bool = False) -> Table:
@@ -171,64 +170,6 @@ def _check_quotes(path: Path, table: Any) -> None:
         marks = sum(block.count(b'"') for block in _blocks(path))
         if marks % 2:
             raise ValueError("a quote is opened and never closed")
-
-
-def parquet_rows(paths: Sequence[Path], *, held: int = 0) -> Any:
-    """The rows of Parquet files with the same columns, one below the other, in bounded memory.
-
-    Text and bytes come as dictionaries, so that a cell that is repeated is held once. What the files say of themselves
-    is summed up before any of it is read; as that may be a lie, what is in memory is counted after each row group.
-
-    Args:
-        paths: of the files.
-        held: bytes of memory that others fill already.
-
-    Raises:
-        ValueError, OSError, pyarrow.ArrowException: damaged, too large, or with different columns.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
-    rows, columns, unpacked, texts = 0, 0, held, []
-    for path in paths:
-        with parquet.ParquetFile(path) as file:
-            told, schema = file.metadata, file.schema
-        leaves = [schema.column(leaf) for leaf in range(len(schema))]
-        texts.append([leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"])
-        rows, columns = rows + told.num_rows, max(columns, told.num_columns)
-        unpacked += sum(_decoded_size(told, group, leaves) for group in range(told.num_row_groups))
-    if not 0 <= rows <= MOST_ROWS or columns > MOST_COLUMNS or not 0 <= unpacked <= LARGEST_UNPACKED:
-        raise ValueError(f"it says it holds {rows:,} rows, {columns:,} columns and {unpacked:,} bytes in memory, above "
-                         f"{MOST_ROWS:,}, {MOST_COLUMNS:,} or {LARGEST_UNPACKED:,}; split it")  # fmt: skip
-    groups: list[Any] = []
-    for path, as_dictionary in zip(paths, texts, strict=True):
-        with parquet.ParquetFile(path, read_dictionary=as_dictionary) as file:
-            groups.extend(_within_memory(file, held + sum(group.nbytes for group in groups)))
-    return pa.concat_tables(groups)
-
-
-def _within_memory(file: Any, held: int) -> Iterator[Any]:
-    """The row groups of an open file as long as they fit beside what is held; one without rows if it has none."""
-    if not file.num_row_groups:
-        yield file.read()
-    for group in range(file.num_row_groups):
-        rows = file.read_row_group(group)
-        held += rows.nbytes
-        if held > LARGEST_UNPACKED:
-            raise ValueError(f"it fills more than {LARGEST_UNPACKED:,} bytes of memory; split it")
-        yield rows
-
-
-def _decoded_size(told: Any, group: int, leaves: Sequence[Any]) -> int:
-    """Bytes in memory of a row group: of numbers all values, of text and bytes a code a value and each text once."""
-    size = 0
-    for leaf, column in enumerate(leaves):
-        chunk = told.row_group(group).column(leaf)
-        if min(chunk.num_values, chunk.total_uncompressed_size) < 0:
-            raise ValueError("it says it holds less than nothing")
-        width = column.length if column.physical_type == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(column.physical_type)
-        size += chunk.num_values * (width or 4) + (chunk.total_uncompressed_size if width is None else 0)
-    return size
 
 
 def _json_lines(path: Path) -> Any:
