@@ -55,12 +55,12 @@ def test_where_a_wrong_class_is_as_frequent_only_an_audit_or_the_one_right_vote_
 
 
 def test_fit_finds_the_noise_and_keeps_what_it_found() -> None:
-    noise = Channel(pair_flip(10, 0.45))
+    noise = Channel(pair_flip(10, 0.3))
     votes = noise.draw(DIGITS.train.labels, seed=0)
     fit = murk.fit("mlp1", DIGITS.train, votes, noise="auto", epochs=40, **QUICK)
     assert fit.found is not None
     assert fit.noise == fit.found.noise
-    assert fit.evaluate(DIGITS.test).value > 0.8  # plain training on these labels: about .6
+    assert fit.evaluate(DIGITS.test).value > 0.85
 
 
 def test_a_search_that_is_stopped_goes_on_and_ends_the_same(tmp_path: object) -> None:

@@ -88,6 +88,16 @@ def test_rare_classes_keep_their_own_noise() -> None:
     assert np.abs(found.transition.value - noise.transition.matrix()).max() < 0.15  # 200 votes a row: 4 SD
 
 
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_probabilities_that_are_too_sure_or_not_enough_are_mended_by_a_power(power: float) -> None:
+    probs, truth = world(8000, 5, sure=2.0)
+    noise = Channel.symmetric(0.4, num_classes=5)
+    given = probs**power / (probs**power).sum(1, keepdims=True)
+    found = estimate_transition(given, noise.draw(truth, seed=0))
+    assert found.family == "uniform"
+    assert abs(found.noise_rate.value - 0.4) < 0.04  # 8,000 votes: 5 SD of .5, and that of the power
+
+
 def test_audited_labels_are_used_in_full() -> None:
     probs, truth = world(3000, 4, sure=0.3)  # the network knows next to nothing
     noise = Channel(pair_flip(4, 0.4))
@@ -193,9 +203,10 @@ def test_the_likelihood_never_falls_from_step_to_step() -> None:
     expectation = Expectation(counts, np.log(probs))
     at, before = Flat(4, 0.4).matrix()[None], -np.inf
     for _ in range(30):
-        votes, _, likelihoods = expectation.expected(at)
-        assert likelihoods.mean() >= before - 1e-12
-        before, at = likelihoods.mean(), votes / votes.sum(-1, keepdims=True)
+        expected = expectation.expected(at)
+        assert expected.logliks.mean() >= before - 1e-12
+        before, expectation = expected.logliks.mean(), expectation.learned(expected)
+        at = expected.votes / expected.votes.sum(-1, keepdims=True)
 
 
 def test_the_strength_is_where_the_dirichlet_multinomial_likelihood_peaks() -> None:

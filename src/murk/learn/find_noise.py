@@ -120,7 +120,7 @@ def find_noise(
 
 @dataclass(frozen=True)
 class _Followed:
-    """Where a scout ended: its transitions, log p of the examples it held, and how likely these make the votes."""
+    """What a scout found: its transitions, log p of the examples it held, and how likely these make the votes."""
 
     transitions: np.ndarray
     log_probs: np.ndarray
@@ -159,9 +159,8 @@ class _Search:
             training.checkpoint = self.checkpoint.with_name(f"{self.checkpoint.name}.scout{self.begun}")
             training.checkpoint_seconds, training.fingerprint = self.checkpoint_seconds, fingerprint_of(training)
         training.run()
-        seen = scout.expectation(training.log_probs(scout.others))
-        loglik = maximise(seen, transitions_of_surest(seen), free_transitions).loglik
-        return _Followed(scout.transitions, seen.log_probs, loglik)
+        assert scout.best is not None  # it looks at the end of the last epoch, if not before
+        return _Followed(*scout.best)
 
 
 def _uniform(votes: SourceVotes) -> Float[np.ndarray, "S K A"]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 
 from murk.learn.training import Training
@@ -20,8 +21,10 @@ __all__ = ["Scout"]
 REFRESHES = 8  # over a training
 SURE_UNTIL = 0.5  # of the training: from then on all examples are read, before only the surest
 TRUSTED = 0.5  # estimated accuracy from which predictions may say how labels go wrong
-EM_STEPS = 100
+LACKING = 0.5  # a class predicted less often than this share of what its votes call for is lacking
 LEAST_CHANCE = 1e-4  # that an example belongs to a cluster
+EM_STEPS = 100
+BEST = ("best_transitions", "best_log_probs", "best_loglik")
 
 
 @dataclass
@@ -32,10 +35,14 @@ class Scout:
     transitions; the training goes on with its votes weighed by them. Early on, the surest half of each predicted class
     is read alone: at worst that makes the noise look larger than it is, and from that side training comes back, while
     noise that is thought too small is explained by smeared probabilities and stays. Nothing is changed as long as
-    predictions are wrong more often than right, by their agreement with the votes.
+    predictions are wrong more often than right, by their agreement with the votes, nor early on while a class is hardly
+    predicted at all: its examples would be counted for another, and stay there.
 
     With `clusters`, it is not predictions but their clusters that are read early on: they need not say which class is
     right, where a wrong one is voted for as often.
+
+    A training that has begun to learn noise by heart says less of the noise than it did; so of all these times, the one
+    whose probabilities made the other half's votes likeliest is kept in `best`.
 
     Attributes:
         votes: log probabilities left open, and the votes of all N examples.
@@ -43,6 +50,7 @@ class Scout:
         others: int64, those that are not.
         transitions: float64 [S, K, A], at present.
         clusters: whether clusters of predictions stand for classes early on.
+        best: the transitions, log probabilities [others, K] and mean log likelihood of the best time.
     """
 
     votes: Expectation
@@ -50,6 +58,7 @@ class Scout:
     others: np.ndarray
     transitions: np.ndarray
     clusters: bool = False
+    best: tuple[np.ndarray, np.ndarray, float] | None = None
 
     def evidence(self) -> Evidence:
         """Weigh the votes of all examples by the present transitions."""
@@ -61,42 +70,52 @@ class Scout:
         epochs = training.recipe.epochs
         if epoch != math.ceil(epoch * REFRESHES // epochs * epochs / REFRESHES):
             return
-        seen = self.expectation(training.log_probs(self.others))
-        if epoch > SURE_UNTIL * epochs:
-            found = maximise(seen, transitions_of_surest(seen), free_transitions, steps=EM_STEPS).transitions
-        elif self.clusters:
-            found = transitions_of_surest(_clusters_of(seen, seed=training.recipe.seed))
-        else:
-            found = transitions_of_surest(seen)
-        if self.clusters or _trusted(seen, found):
-            self.transitions = found
-            self._weigh(training)
+        seen = replace(self.votes.rows(self.others), log_probs=training.log_probs(self.others).astype(np.float64))
+        surest = transitions_of_surest(seen)
+        settled = maximise(seen, surest, free_transitions, steps=EM_STEPS)
+        if self.best is None or settled.loglik > self.best[2]:
+            self.best = settled.transitions, seen.log_probs, settled.loglik
+        early = epoch <= SURE_UNTIL * epochs
+        if early and self.clusters:
+            self._weigh(training, transitions_of_surest(_clusters_of(seen, seed=training.recipe.seed)))
+        elif _trusted(seen, surest) and not (early and _lacks_a_class(seen, self.transitions)):
+            self._weigh(training, surest if early else settled.transitions)
 
-    def _weigh(self, training: Training) -> None:
-        evidence = self.evidence()
-        training.targets = training.loss.targets(evidence, None, None, device=training.compute.device)
-
-    def expectation(self, log_probs: np.ndarray) -> Expectation:
-        """Set the probabilities of the other examples beside their votes."""
-        return replace(self.votes.rows(self.others), log_probs=log_probs.astype(np.float64))
+    def _weigh(self, training: Training, transitions: np.ndarray) -> None:
+        self.transitions = transitions
+        training.targets = training.loss.targets(self.evidence(), None, None, device=training.compute.device)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Give the transitions, for the checkpoint."""
-        return {"transitions": torch.from_numpy(self.transitions.copy())}
+        """Give the transitions at present and what is best so far, for the checkpoint."""
+        kept = {"transitions": self.transitions}
+        if self.best is not None:
+            kept |= dict(zip(BEST, (*self.best[:2], np.array(self.best[2])), strict=True))
+        return {name: torch.from_numpy(np.array(array)) for name, array in kept.items()}
 
     def restore(self, training: Training, tensors: dict[str, Tensor]) -> None:
-        """Go on with the transitions of the checkpoint."""
-        kept = tensors["transitions"].double().numpy()
-        if kept.shape != self.transitions.shape:
-            raise ValueError(f"transitions of shape {kept.shape}, not {self.transitions.shape}")
-        self.transitions = kept
-        self._weigh(training)
+        """Go on with what a checkpoint kept."""
+        kept = {name: tensor.double().numpy() for name, tensor in tensors.items()}
+        if kept["transitions"].shape != self.transitions.shape:
+            raise ValueError(f"transitions of shape {kept['transitions'].shape}, not {self.transitions.shape}")
+        if BEST[0] in kept:
+            self.best = kept[BEST[0]], kept[BEST[1]], float(kept[BEST[2]])
+        self._weigh(training, kept["transitions"])
 
 
 def _clusters_of(predicted: Expectation, *, seed: int) -> Expectation:
     """Put clusters in the place of predictions."""
     chances = clustered(np.exp(predicted.log_probs), seed=seed)
     return replace(predicted, log_probs=np.log(np.maximum(chances, LEAST_CHANCE)))
+
+
+def _lacks_a_class(expectation: Expectation, transitions: np.ndarray) -> bool:
+    """Say whether some class is predicted less than half as often as its votes would have it under the transitions."""
+    classes = transitions.shape[1]
+    per_source = np.asarray(expectation.votes.counts.sum(0)).reshape(transitions.shape[0], -1)
+    shared = np.einsum("s,ska->ka", per_source.sum(1) / max(per_source.sum(), 1), transitions)
+    shares, _ = nnls(shared.T, per_source.sum(0) / max(per_source.sum(), 1))
+    predicted = np.bincount(expectation.log_probs.argmax(1), minlength=classes) / len(expectation.log_probs)
+    return bool((predicted < LACKING * shares)[shares > LACKING / classes].any())
 
 
 def _trusted(expectation: Expectation, transitions: np.ndarray) -> bool:

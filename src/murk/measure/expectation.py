@@ -7,23 +7,46 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import logsumexp
 
 from murk.measure.source_votes import SourceVotes
 
-__all__ = ["Expectation", "Maximum", "maximise"]
+__all__ = ["SHARPNESS", "Expectation", "Expected", "Maximum", "maximise"]
 
 TINY = 1e-12  # the smallest chance that EM gives an answer: zero would never be left again
-ENTRIES_AT_ONCE = 1 << 21
+ENTRIES_AT_ONCE = 1 << 20
+SHARPNESS, LARGEST_STEP = (0.2, 5.0), (0.7, 1.4)
 Update = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What examples are expected to be, given their votes.
+
+    Attributes:
+        votes: float64 [S, K, A], votes per source, true class and answer.
+        members: float64 [K], examples per class.
+        logliks: float64 [N], log likelihood of each example's votes.
+        slope: of the log likelihood in the sharpness of the probabilities.
+        curvature: of the same, the part of it that is surely positive, with the sign turned.
+    """
+
+    votes: Float[np.ndarray, "S K A"]
+    members: Float[np.ndarray, " K"]
+    logliks: Float[np.ndarray, " N"]
+    slope: float
+    curvature: float
 
 
 @dataclass(frozen=True)
 class Expectation:
     """What is known of N examples: the probabilities of their classes without votes, and their votes.
 
-    The likelihood of example i is sum_j p_ij exp(e_ij), with e_ij = sum over sources s and answers k of
-    c_isk log T_s[j, k]. Where exactly one vote of each example is right (`one_right`), T is the pattern Q of the
-    others, and e_ij gains log c_ij - log Q[j, j] - log(number of votes).
+    The likelihood of example i is sum_j q_ij exp(e_ij), with q_i = softmax(b log p_i) and e_ij = sum over sources s and
+    answers k of c_isk log T_s[j, k]. The sharpness b, one number, is learned with T: it mends probabilities that are
+    too sure of themselves, or not enough, as those of networks trained on noisy labels are. Where exactly one vote of each
+    example is right (`one_right`), T is the pattern Q of the others, and e_ij gains
+    log c_ij - log Q[j, j] - log(number of votes).
 
     Attributes:
         votes: counts per source and answer.
@@ -31,6 +54,7 @@ class Expectation:
         known: int64 [N], the class where it is known, else -1; or None.
         one_right: whether exactly one vote of each example is right; for one source alone.
         weights: float64 [N] > 0, how many times an example counts; None for once each.
+        sharpness: b, in [0.2, 5].
     """
 
     votes: SourceVotes
@@ -38,6 +62,7 @@ class Expectation:
     known: Int[np.ndarray, " N"] | None = None
     one_right: bool = False
     weights: Float[np.ndarray, " N"] | None = None
+    sharpness: float = 1.0
 
     @property
     def learns_shares(self) -> bool:
@@ -60,10 +85,16 @@ class Expectation:
             values += self._which_is_right(np.diagonal(log_t[0]), part)
         return values
 
+    def sharpened(self, *, part: slice = slice(None)) -> Float[np.ndarray, "N K"]:
+        """Give log q, the probabilities at their sharpness; [1, K] where only the classes' shares are known."""
+        if self.learns_shares:
+            return self.log_probs
+        scaled = self.sharpness * self.log_probs[part]
+        return np.asarray(scaled - logsumexp(scaled, axis=1, keepdims=True))
+
     def posterior(self, transitions: np.ndarray, *, part: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Give P(class given votes) [N, K] and the log likelihood [N] of examples under transitions [S, K, A]."""
-        joint = self.log_evidence(transitions, part=part)
-        joint += self.log_probs if self.learns_shares else self.log_probs[part]
+        joint = self.log_evidence(transitions, part=part) + self.sharpened(part=part)
         if self.known is not None:
             row = np.flatnonzero(self.known[part] >= 0)
             told = joint[row, self.known[part][row]]
@@ -93,17 +124,33 @@ class Expectation:
             totals[0, range(len(totals[0])), range(len(totals[0]))] -= members[np.diff(counts.indptr) > 0].sum(0)
         return totals
 
-    def expected(self, transitions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give expected votes [S, K, A], expected examples [K] per class, and log likelihoods [N] of examples."""
-        totals, members, likelihoods = np.zeros(transitions.shape), np.zeros(transitions.shape[1]), []
+    def expected(self, transitions: np.ndarray) -> Expected:
+        """Take the expectation under transitions [S, K, A], block by block."""
+        votes, members, logliks = np.zeros(transitions.shape), np.zeros(transitions.shape[1]), []
+        slope, curvature = 0.0, 0.0
         rows = max(1, ENTRIES_AT_ONCE // transitions.shape[1])
         for start in range(0, max(len(self.votes), 1), rows):
             part = slice(start, start + rows)
-            posterior, likelihood = self.posterior(transitions, part=part)
-            totals += self.counted(posterior, part=part)
-            members += (posterior if self.weights is None else posterior * self.weights[part, None]).sum(axis=0)
-            likelihoods.append(likelihood)
-        return np.maximum(totals, 0), members, np.concatenate(likelihoods)
+            posterior, loglik = self.posterior(transitions, part=part)
+            weights = np.ones(len(posterior)) if self.weights is None else self.weights[part]
+            votes += self.counted(posterior, part=part)
+            members += weights @ posterior
+            logliks.append(loglik)
+            if not self.learns_shares:
+                given, log_probs = np.exp(self.sharpened(part=part)), self.log_probs[part]
+                mean = (given * log_probs).sum(1)
+                slope += float(weights @ ((posterior * log_probs).sum(1) - mean))
+                curvature += float(weights @ ((given * log_probs**2).sum(1) - mean**2))
+        return Expected(np.maximum(votes, 0), members, np.concatenate(logliks), slope, curvature)
+
+    def learned(self, expected: Expected) -> Expectation:
+        """Learn the classes' shares where only these are known, else take one step of Newton's in the sharpness."""
+        if self.learns_shares:
+            shares = (expected.members + 1) / (expected.members + 1).sum()
+            return replace(self, log_probs=np.log(shares)[None])
+        step = expected.slope / expected.curvature if expected.curvature > 0 else 0.0
+        factor = np.clip(1 + step / self.sharpness, *LARGEST_STEP)
+        return replace(self, sharpness=float(np.clip(factor * self.sharpness, *SHARPNESS)))
 
 
 @dataclass(frozen=True)
@@ -112,7 +159,7 @@ class Maximum:
 
     Attributes:
         transitions: float64 [S, K, A].
-        expectation: as given, with the classes' shares learned where it learns them.
+        expectation: as given, with the sharpness of the probabilities, or the classes' shares, that it learned.
         loglik: mean log likelihood an example, in nats, before the last step.
     """
 
@@ -132,12 +179,9 @@ def maximise(
     """Repeat `update(expected votes)` from `start` until the mean log likelihood gains less than `tolerance` nats."""
     transitions, before = start, -np.inf
     for _ in range(steps):
-        votes, members, likelihoods = expectation.expected(transitions)
-        mean = float(np.average(likelihoods, weights=expectation.weights))
-        transitions = update(votes)
-        if expectation.learns_shares:
-            shares = (members + 1) / (members + 1).sum()
-            expectation = replace(expectation, log_probs=np.log(shares)[None])
+        expected = expectation.expected(transitions)
+        mean = float(np.average(expected.logliks, weights=expectation.weights))
+        transitions, expectation = update(expected.votes), expectation.learned(expected)
         if mean - before < tolerance:
             break
         before = mean

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp
 
-from murk.measure.expectation import Expectation, maximise
+from murk.measure.expectation import SHARPNESS, Expectation, maximise
 from murk.measure.shrinkage import flat, shrunk
 
 __all__ = ["FAMILIES", "Choice", "Update", "choose_family"]
@@ -17,6 +17,7 @@ Update = Callable[[np.ndarray], np.ndarray]
 
 FOLDS = 4
 EXAMPLES_COMPARED = 50_000
+SHARPNESS_TRIED = 17
 NATS_IN_ALL = 3.0  # a richer family must gain so much over all examples compared
 
 
@@ -66,6 +67,7 @@ def choose_family(expectation: Expectation, start: np.ndarray, *, groups: np.nda
             theirs = expectation.rows(chosen[fold == k])
             if expectation.learns_shares:
                 theirs = replace(theirs, log_probs=found.expectation.log_probs)
+            theirs = replace(theirs, sharpness=found.expectation.sharpness)
             held_out[fold == k] = theirs.posterior(found.transitions)[1]
         scores[name] = held_out
     weights = np.ones(len(chosen)) if expectation.weights is None else expectation.weights[chosen]
@@ -77,17 +79,21 @@ def choose_family(expectation: Expectation, start: np.ndarray, *, groups: np.nda
 
 
 def _without_noise(expectation: Expectation) -> np.ndarray:
-    """Give each example's log likelihood if all its votes are right: log p of the class that all of them name."""
+    """Give each example's log likelihood if all its votes are right: log q of the class that all of them name.
+
+    At the best sharpness, as the other families have it too: a network that is too sure of itself is no noise.
+    """
     named = expectation.votes.per_class().toarray() > 0
     several = named.sum(1, keepdims=True)
     allowed = np.where(several == 0, True, named & (several == 1))[:, : expectation.votes.num_classes]
-    joint = np.where(allowed, expectation.log_probs, -np.inf)
     if expectation.known is not None:
         told = np.flatnonzero(expectation.known >= 0)
-        fits = allowed[told, expectation.known[told]]
-        joint[told] = -np.inf
-        joint[told[fits], expectation.known[told[fits]]] = 0.0
-    return np.asarray(logsumexp(joint, axis=1))
+        allowed[told] &= np.eye(allowed.shape[1], dtype=np.bool_)[expectation.known[told]]
+    tried = []
+    for sharpness in np.geomspace(*SHARPNESS, SHARPNESS_TRIED):
+        log_probs = replace(expectation, sharpness=float(sharpness)).sharpened()
+        tried.append(logsumexp(np.where(allowed, log_probs, -np.inf), axis=1))
+    return np.asarray(max(tried, key=lambda each: float(np.average(each, weights=expectation.weights))))
 
 
 def _standard_error(differences: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> float:

@@ -49,7 +49,7 @@ def repeat(expectation: Expectation, at: np.ndarray, update: Update, *, groups: 
     for _ in range(REPEATS):
         weights = rng.poisson(1.0, groups.max() + 1)[groups[chosen]] * (1.0 if part.weights is None else part.weights)
         found = maximise(replace(part, weights=weights), centre.transitions, update, steps=STEPS, tolerance=1e-6)
-        _, members, _ = found.expectation.expected(found.transitions)
+        members = found.expectation.expected(found.transitions).members
         transitions.append(at + scale * (found.transitions - centre.transitions))
         shares.append(members / members.sum())
     return Repeats(np.stack(transitions), np.stack(shares))

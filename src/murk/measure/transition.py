@@ -55,8 +55,9 @@ def estimate_transition(
     of each) whose held-out likelihood is within a standard error of the best.
 
     Assumes that a vote depends on an example only through its class, that votes are independent given the class, and
-    that the probabilities are p(truth given x) of examples that their network has not seen. Intervals hold the chance
-    of the examples, not errors of the probabilities.
+    that the probabilities are p(truth given x) of examples that their network has not seen, but for one power to which
+    all are raised (`Expectation.sharpness`), which is learned along. Intervals hold the chance of the examples and of
+    that power, not other errors of the probabilities.
 
     Args:
         probs: float [N, K], out-of-fold p(truth given x); None for the votes alone, of which there must then be three
@@ -76,9 +77,11 @@ def estimate_transition(
 
     Example:
         >>> from murk.noise import Channel
-        >>> truth = np.arange(3000) % 3
+        >>> rng = np.random.default_rng(0)
+        >>> probs = rng.dirichlet([0.1, 0.1, 0.1], 3000)
+        >>> truth = (probs.cumsum(1) > rng.random((3000, 1))).argmax(1)
         >>> votes = Channel.symmetric(0.3, num_classes=3).draw(truth, seed=0)
-        >>> found = estimate_transition(np.where(np.eye(3)[truth] == 1, 0.98, 0.01), votes)
+        >>> found = estimate_transition(probs, votes)
         >>> found.family, round(found.noise_rate.value, 1)
         ('uniform', 0.3)
 

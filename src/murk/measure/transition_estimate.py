@@ -93,7 +93,8 @@ def estimate_of(found: Maximum, choice: Choice, repeats: Repeats, *, confidence_
     """Put together what EM, the choice of the family and the repeats found."""
     expectation, classes = found.expectation, found.expectation.votes.num_classes
     alpha = _alpha(found) if expectation.one_right else 0
-    votes, members, _ = expectation.expected(found.transitions)
+    expected = expectation.expected(found.transitions)
+    votes, members = expected.votes, expected.members
     weight = votes.sum((1, 2)) / max(votes.sum(), 1)  # of each source
 
     def one_vote(transitions: np.ndarray) -> np.ndarray:
