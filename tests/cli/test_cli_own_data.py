@@ -219,7 +219,7 @@ def test_a_backbone_of_ones_own_is_imported_only_where_that_is_allowed(pets, tmp
     (["train", "no/such/folder", "--noise", "symmetric:.2"], "got nothing there"),
     (["data", "show", "nofolder"], "or a path, got nofolder, neither of them"),
     (["train", "two.csv", "--votes", "lables", "--noise", "symmetric:.2"], "at a path labels or draw"),
-    (["train", "two.csv"], "say how labels go wrong: --alpha 20, or --noise SPEC; or have it found, by --noise auto; or"),
+    (["train", "two.csv"], "say how labels go wrong: --alpha 20, or --noise SPEC; or have it found, by --noise auto"),
     (["train", "one.csv", "--noise", "symmetric:.2"], "one class, cat; bring labels"),
     (["train", "none.csv", "--noise", "symmetric:.2"], "no label or vote; bring labels"),
     (["predict", "nothere", "two.csv"], "there is no folder nothere"),
