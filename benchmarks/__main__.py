@@ -1,4 +1,4 @@
-"""Run the benchmarks, one after the other: about two hours on two cores. Each writes its file in benchmarks/results.
+"""Run the benchmarks, one after the other: about four hours on two cores. Each writes its file in benchmarks/results.
 
 Those that need to be told where their data lies are left out, and run by themselves: weak_supervision FOLDER.
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 NAMES = ("draws", "accuracy_from_votes", "decoding", "own_data", "sklearn_digits", "store_crash", "replicas",
-         "training_speed", "mnist", "time_to_accuracy")  # fmt: skip
+         "training_speed", "mnist", "unknown_noise", "time_to_accuracy")  # fmt: skip
 BY_THEMSELVES = {"weak_supervision": "FOLDER"}  # with what they need
 
 

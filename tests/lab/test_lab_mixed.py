@@ -42,7 +42,7 @@ def test_only_a_dilution_has_noisy_images():
 
 
 def test_all_faults_of_settings_are_told_together():
-    with pytest.raises(InputError, match=r"no loss .*'evidence'.*no weigh_as .*'given'.*seed"):
+    with pytest.raises(InputError, match=r"a loss .*'evidence'.*weigh_as .*'given'.*seed"):
         RunSettings(loss="evidense", weigh_as="givn", seed=-1)
 
 

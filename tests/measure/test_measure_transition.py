@@ -1,5 +1,7 @@
 """Transitions estimated from probabilities and votes: right, with intervals that cover, and honest about the rest."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,7 +43,8 @@ def test_the_family_and_the_matrix_are_found(noise: Channel | Dilution, family: 
     probs, truth = world(6000, 5)
     found = estimate_transition(probs, noise.draw(truth, seed=1), one_right=isinstance(noise, Dilution))
     assert found.family == family
-    assert np.abs(found.transition.value - noise.transition.matrix()).max() < 0.06  # 1,200 votes a row, of classes that are not sure: 4 SD of .5
+    # 1,200 votes a row, of classes that are not sure: 4 SD of .5
+    assert np.abs(found.transition.value - noise.transition.matrix()).max() < 0.06
     assert found.identified
 
 
@@ -174,9 +177,10 @@ def test_examples_of_a_group_are_drawn_together_so_that_copies_tell_nothing_new(
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, object], told: str) -> None:
-    given_all = {"probs": np.full((6, 2), 0.5), **change}
+    votes = Votes.from_labels([0, 1, 0, 1, 1, 0], num_classes=2)
+    arguments: dict[str, Any] = {"probs": np.full((6, 2), 0.5), "votes": votes, **change}
     with pytest.raises(InputError, match=told):
-        estimate_transition(given_all.pop("probs"), Votes.from_labels([0, 1, 0, 1, 1, 0], num_classes=2), **given_all)  # type: ignore[arg-type]
+        estimate_transition(**arguments)
 
 
 @settings(max_examples=30, deadline=None)

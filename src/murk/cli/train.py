@@ -48,6 +48,9 @@ __all__ = ["train"]
 
 CHECKPOINT = "checkpoint.safetensors"
 NEED_NOISE = ("evidence", "composite")
+WITHOUT_NOISE = (
+    f"{NO_NOISE}; or have it found, by --noise auto; or take the votes as they are, by --loss pairs or soft-labels"
+)
 VOTES_HELP = (
     "A table of votes: of `murk dilute`, or yours on a PATH's examples. At a PATH also labels (its labels are the "
     "votes; so by themselves where it holds no others) or draw (they are true: draw votes by the noise)."
@@ -123,16 +126,12 @@ def train(
     )  # fmt: skip
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
     refuse_noise(noise_of)
+    to_find = weigh_as in FOUND
     data = voted(
         place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
-        source=source, test_labels=None if test_labels is None else test_labels.value, seed=seed,
+        source=source, test_labels=None if test_labels is None else test_labels.value,
+        without_noise=WITHOUT_NOISE if loss in NEED_NOISE and not to_find else "", seed=seed,
     )  # fmt: skip
-    to_find = weigh_as in FOUND
-    if data.mixed.noise is None and loss in NEED_NOISE and not to_find:
-        raise InputError(
-            f"{NO_NOISE}; or have it found, by --noise auto; or take the votes as they are, by --loss pairs or "
-            "soft-labels"
-        )
     if to_find:
         data.described["noise"] = data.described["noise"] or weigh_as
     settings = replace(

@@ -44,8 +44,8 @@ class Expectation:
 
     The likelihood of example i is sum_j q_ij exp(e_ij), with q_i = softmax(b log p_i) and e_ij = sum over sources s and
     answers k of c_isk log T_s[j, k]. The sharpness b, one number, is learned with T: it mends probabilities that are
-    too sure of themselves, or not enough, as those of networks trained on noisy labels are. Where exactly one vote of each
-    example is right (`one_right`), T is the pattern Q of the others, and e_ij gains
+    too sure of themselves, or not enough, as those of networks trained on noisy labels are. Where exactly one vote of
+    each example is right (`one_right`), T is the pattern Q of the others, and e_ij gains
     log c_ij - log Q[j, j] - log(number of votes).
 
     Attributes:

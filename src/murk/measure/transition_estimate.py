@@ -65,8 +65,11 @@ class TransitionEstimate:
         """Say what was found, in words; classes by number, or by their names."""
         names = class_names or tuple(str(k) for k in range(len(self.shares)))
         rate = self.noise_rate
-        said = [f"{rate.value:.1%} of the labels are wrong ({rate.low:.1%} to {rate.high:.1%}); the noise is "
-                f"{_FAMILY_IN_WORDS[self.family]}."]  # fmt: skip
+        wrong = f"{rate.value:.1%} of the labels are wrong ({rate.low:.1%} to {rate.high:.1%})"
+        said = [f"{wrong}; the noise is {_FAMILY_IN_WORDS[self.family]}."]
+        if self.family == "none":
+            said = [f"No wrong label is proven: predictions that are unsure explain the votes as well as noise does. If "
+                    f"it is noise, {wrong}."]  # fmt: skip
         weak = np.flatnonzero(self.margin.low <= 0)
         if self.unnamed:
             said.append(f"Classes {_listed(self.unnamed, names)} cannot be told apart without an audit: give the true "
@@ -81,7 +84,6 @@ class TransitionEstimate:
 
 
 _FAMILY_IN_WORDS = {
-    "none": "too little to be told from none",
     "uniform": "the same for all classes, any wrong class as likely",
     "class-dependent": "different from class to class",
     "a rate for each annotator": "of each annotator at a rate of their own",

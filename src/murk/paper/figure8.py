@@ -2,7 +2,7 @@
 
 Shown: test accuracy of Conv4 against N, the images with a right label among 1 + alpha, at several alpha.
 Command: murk reproduce fig8
-Time: size small, about 98 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
+Time: size small, about 135 minutes of one core (x86 with bfloat16, one thread a run); full wants a GPU.
 The paper's claim: a threshold that rises with alpha: 90 % needs 2,000 clean labels at alpha = 10, 10,000 at 50.
 """
 
