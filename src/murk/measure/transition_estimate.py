@@ -68,7 +68,7 @@ class TransitionEstimate:
         wrong = f"{rate.value:.1%} of the labels are wrong ({rate.low:.1%} to {rate.high:.1%})"
         said = [f"{wrong}; the noise is {_FAMILY_IN_WORDS[self.family]}."]
         if self.family == "none":
-            said = [f"No wrong label is proven: predictions that are unsure explain the votes as well as noise does. If "
+            said = [f"No wrong label is proven: unsure predictions explain the votes as well as noise does. If "
                     f"it is noise, {wrong}."]  # fmt: skip
         weak = np.flatnonzero(self.margin.low <= 0)
         if self.unnamed:
