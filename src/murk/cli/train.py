@@ -51,6 +51,7 @@ NEED_NOISE = ("evidence", "composite")
 WITHOUT_NOISE = (
     f"{NO_NOISE}; or have it found, by --noise auto; or take the votes as they are, by --loss pairs or soft-labels"
 )
+VIEWS = "--consistency holds two changed views of an image against each other"
 VOTES_HELP = (
     "A table of votes: of `murk dilute`, or yours on a PATH's examples. At a PATH also labels (its labels are the "
     "votes; so by themselves where it holds no others) or draw (they are true: draw votes by the noise)."
@@ -124,6 +125,7 @@ def train(
         model=model, loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
         held_out=held_out, augment=augment, consistency=consistency, precision=precision, seed=seed,
     )  # fmt: skip
+    _refuse_unchanged_views(settings)
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
     refuse_noise(noise_of)
     to_find = weigh_as in FOUND
@@ -174,18 +176,24 @@ def _names(data: Voted) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
 
 
-def _refuse_views(settings: RunSettings, dataset: Dataset) -> None:
-    """Refuse changes of images, and views of them, where there are none."""
-    views, augment, is_features = bool(settings.consistency), settings.augment, not dataset.train.is_images
-    held = "--consistency holds two changed views of an image against each other"
+def _refuse_unchanged_views(settings: RunSettings) -> None:
+    """Refuse views of images that settings leave as they are."""
+    views, augment = bool(settings.consistency), settings.augment
     refuse([
-        f"{held}, but {dataset.name} holds numbers; leave it out" if views and is_features else "",
-        f"--augment {augment} changes images, but {dataset.name} holds numbers; leave it out"
-        if augment not in ("auto", "none") and is_features else "",
-        f"{held}, but --augment none changes nothing; leave one of them out"
-        if views and augment == "none" and not is_features else "",
-        f"{held}, but --model perceptron takes unchanged ones; choose another, or say --augment affine or crop-flip"
-        if views and augment == "auto" and settings.model == "perceptron" and not is_features else "",
+        f"{VIEWS}, but --augment none changes nothing; leave one of them out" if views and augment == "none" else "",
+        f"{VIEWS}, but --model perceptron takes unchanged ones; choose another, or say --augment affine or crop-flip"
+        if views and augment == "auto" and settings.model == "perceptron" else "",
+    ])  # fmt: skip
+
+
+def _refuse_views(settings: RunSettings, dataset: Dataset) -> None:
+    """Refuse changes of images, and views of them, where there are numbers."""
+    if dataset.train.is_images:
+        return
+    refuse([
+        f"{VIEWS}, but {dataset.name} holds numbers; leave it out" if settings.consistency else "",
+        f"--augment {settings.augment} changes images, but {dataset.name} holds numbers; leave it out"
+        if settings.augment not in ("auto", "none") else "",
     ])  # fmt: skip
 
 
