@@ -35,7 +35,7 @@ from murk.noise import Evidence, Unknown, Votes, unknown_named
 __all__ = ["find_noise"]
 
 SCOUTING = 0.5  # epochs of each scout, as a share of those of the training proper
-FEWEST_EPOCHS, FEWEST_STEPS = 2, 300  # of a scout: before a network has learned anything it misleads
+FEWEST_EPOCHS, FEWEST_STEPS = 8, 300  # of a scout: one for each look, and none before a network has learned anything
 START = 0.3  # how far from chance (0) towards the truth (1) single votes are taken to be before anything is known
 
 
