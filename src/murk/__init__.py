@@ -3,7 +3,7 @@
 from murk.data import Dataset, Examples, load
 from murk.lab import Study
 from murk.learn import Fit, fit
-from murk.measure import Estimate, accuracy_from_votes, effective_clean_labels
+from murk.measure import Estimate, accuracy_from_votes, effective_clean_labels, estimate_transition
 from murk.noise import Annotators, Channel, Dilution, Votes, dilute
 
 __version__ = "0.1.0"
@@ -21,6 +21,7 @@ __all__ = [
     "accuracy_from_votes",
     "dilute",
     "effective_clean_labels",
+    "estimate_transition",
     "fit",
     "load",
 ]

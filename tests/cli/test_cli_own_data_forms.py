@@ -195,7 +195,7 @@ def test_a_training_at_a_path_goes_on_after_ctrl_c_as_if_nothing_had_been(pets, 
     with monkeypatch.context() as patch:
         patch.setattr(murk.cli.train, "_teller", stopping)
         stopped = run(*train, "run", exit_code=130)
-    assert "checkpoint.safetensors is kept; run the same command" in stopped.stderr
+    assert "is kept in run; run the same command" in stopped.stderr
     again = run(*train, "run")
     assert "epoch 1," not in again.stderr and "epoch 4," in again.stderr
     assert json.loads(again.stdout)["history"] == json.loads(run(*train, "whole").stdout)["history"]

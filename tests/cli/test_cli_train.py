@@ -184,7 +184,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path):
     output, errors = process.communicate()
     assert process.returncode == 130 and not output
     last = errors.splitlines()[-1]
-    assert last.startswith("murk: interrupted: run/checkpoint.safetensors is kept") and "same command" in last
+    assert last.startswith("murk: interrupted: what is done is kept in run;") and "same command" in last
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoint.safetensors"]
 
 

@@ -11,6 +11,7 @@ from murk.lab import Store, Study, compute_run, run_study, run_training
 from murk.lab.checkpoints import RunCheckpoint, checkpoint_of, laid_aside
 from murk.lab.compute import outcome_of, prepared
 from murk.lab.resolve import train_settings
+from murk.learn.checkpoint import scout_file
 
 TINY = {"data": "digits", "model": "mlp1", "train_size": 100, "test_size": 50, "passes": 1500, "precision": "bfloat16"}
 
@@ -46,6 +47,17 @@ def test_a_checkpoint_from_which_nothing_can_go_on_costs_a_new_beginning_and_no_
     assert run_study(store, "tiny").done == 1
     assert store.run(run.id).outcome["estimates"] == compute_run(run.settings).outcome["estimates"]
     assert not checkpoint_of(store, run.id).parent.exists()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_scouts_keep_is_begun_anew_where_it_is_damaged_and_does_not_outlive_the_run(store, number):
+    (run,) = planned(store, weigh_as="auto")
+    path = checkpoint_of(store, run.id)
+    path.parent.mkdir()
+    scout_file(path, number).write_bytes(b"no tensors")
+    assert run_study(store, "tiny").done == 1
+    assert store.run(run.id).outcome["facts"]["found"]["family"]
+    assert not path.parent.exists()
 
 
 def test_a_fault_that_is_not_the_checkpoints_leaves_it_as_it_is(store, monkeypatch):

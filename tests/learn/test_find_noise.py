@@ -102,6 +102,25 @@ def test_a_scout_learns_nothing_from_the_votes_that_it_holds() -> None:
     assert (predictions[0] == predictions[1]).all()
 
 
+def test_what_cannot_be_is_refused_before_anything_is_trained() -> None:
+    def train(progress: Progress) -> None:
+        pytest.fail("a scout was trained")
+
+    rest = {**QUICK, "epochs": 2, "callbacks": [train]}
+    single = Votes.from_labels(np.where(np.arange(len(DIGITS.train)) % 2, DIGITS.train.labels, -1), num_classes=10)
+    wrong = np.full(len(single), -1)
+    wrong[1] = (DIGITS.train.labels[1] + 1) % 10
+    with pytest.raises(InputError, match="none of example 1 names its known class"):
+        find_noise("mlp1", DIGITS.train, single, "auto:one-right", known=wrong, **rest)
+    uneven = Votes.from_long([0, 0, 1], [1, 2, 1], num_examples=len(DIGITS.train), num_classes=10)
+    with pytest.raises(InputError, match="only where each has as many"):
+        find_noise("mlp1", DIGITS.train, uneven, "auto:one-right", **rest)
+    with pytest.raises(InputError, match="do not say who voted"):
+        find_noise("mlp1", DIGITS.train, single, Unknown(by_annotator=True), **rest)
+    with pytest.raises(InputError, match="weights are"):
+        find_noise("mlp1", DIGITS.train, single, weights=[1, 2], **rest)
+
+
 def test_evidence_has_no_noise_to_be_found_and_other_words_are_refused() -> None:
     votes = Votes.from_labels(DIGITS.train.labels, num_classes=10)
     evidence = evidence_of(votes, Channel(Flat(10, 0.9)))

@@ -145,6 +145,16 @@ def test_classes_that_votes_do_not_name_are_said_to_be_unnamed() -> None:
     assert estimate_transition(probs, votes, known=known).identified
 
 
+def test_audited_labels_name_their_own_classes_and_no_others() -> None:
+    rows = np.eye(4)
+    rows[:2, :2] = rows[2:, 2:] = 0.5  # votes tell neither 0 from 1 nor 2 from 3
+    truth = np.random.default_rng(0).integers(0, 4, 6000)
+    votes = Channel(rows).draw(truth, seed=0)
+    known = np.where((np.arange(6000) < 60) & (truth < 2), truth, -1)
+    found = estimate_transition(np.where(np.eye(4)[truth] == 1, 0.97, 0.01), votes, known=known)
+    assert found.unnamed == (2, 3)
+
+
 def test_what_follows_for_training_is_said_in_words() -> None:
     probs, truth = world(6000, 4)
     fine = estimate_transition(probs, Channel.symmetric(0.5, num_classes=4).draw(truth, seed=0))
@@ -152,6 +162,13 @@ def test_what_follows_for_training_is_said_in_words() -> None:
     swapped = np.array([[0.6, 0.4, 0, 0], [0, 0.4, 0.6, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     poor = estimate_transition(probs, Channel(swapped).draw(truth, seed=0), known=np.where(truth < 2, truth, -1))
     assert "Plain training would not be enough: in class b" in poor.sentences(("a", "b", "c", "d"))[1]
+
+
+@pytest.mark.parametrize("num_examples", [4, 5, 9])
+def test_a_handful_of_examples_has_an_estimate_and_wide_intervals(num_examples: int) -> None:
+    probs, truth = world(num_examples, 2)
+    found = estimate_transition(probs, Votes.from_labels(truth, num_classes=2))
+    assert found.noise_rate.high - found.noise_rate.low > 0.2
 
 
 def test_examples_of_a_group_are_drawn_together_so_that_copies_tell_nothing_new() -> None:
@@ -174,6 +191,11 @@ def test_examples_of_a_group_are_drawn_together_so_that_copies_tell_nothing_new(
         ({"one_right": True, "by_annotator": True}, "give one_right or by_annotator"),
         ({"by_annotator": True}, "do not say who voted"),
         ({"groups": [1, 2]}, "groups are"),
+        ({"groups": [1, 1, 1, 2, 2, 2]}, "from 4 examples"),
+        ({"weights": [1, 1, 1, 1, 1, 0]}, "weights are 6 finite numbers > 0"),
+        ({"seed": -1, "confidence_level": 95}, "confidence level.*seed"),
+        ({"known": [1, -1, -1, -1, -1, -1], "one_right": True}, "none of example 0 names its known class 1"),
+        ({"probs": np.full((6, 2), 0.7), "known": np.full(6, 2), "weights": [1]}, "sum to one.*known.*weights"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, object], told: str) -> None:

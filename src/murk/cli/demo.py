@@ -35,7 +35,8 @@ def demo(
     """Train on digits whose right labels drown in random ones, by each method, and write a page about it."""
     wanted = _read_alphas(alphas)
 
-    from murk.lab.demo import demo_settings, processes_here, run_demo
+    from murk.lab.demo import demo_settings, run_demo
+    from murk.lab.executors import processes_here
     from murk.lab.result import machine, versions
     from murk.learn.device import settle_compute
     from murk.show import DemoResult, write_demo

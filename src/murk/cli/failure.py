@@ -62,12 +62,12 @@ def told_failures(options: Collection[str]) -> Iterator[None]:
 
 
 @contextmanager
-def kept_on_interrupt(kept: Path, what: str) -> Iterator[None]:
-    """Say on Ctrl-C what is kept and how to go on, if `kept` is there by then."""
+def kept_on_interrupt(what: str, *kept: Path) -> Iterator[None]:
+    """Say on Ctrl-C what is kept and how to go on, if any of the files `kept` is there by then."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(what if kept.exists() else NOTHING_KEPT) from stop
+        raise KeyboardInterrupt(what if any(path.exists() for path in kept) else NOTHING_KEPT) from stop
 
 
 def _wants_traceback() -> bool:

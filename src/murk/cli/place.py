@@ -107,7 +107,7 @@ def _at_path(
     """Read what lies at a path."""
     cache = cache_folder()
     kept = f"images decoded so far are kept in {cache}; run the same command to go on"
-    with kept_on_interrupt(cache, kept), progress_bar(f"reading {Path(place).name}") as advance:
+    with kept_on_interrupt(kept, cache), progress_bar(f"reading {Path(place).name}") as advance:
         return murk.data.read(
             place, votes=votes, columns=columns, side=how.side or SIDE, skip_corrupt=how.skip_corrupt,
             class_names=None if how.classes is None else [name.strip() for name in how.classes.split(",")],
@@ -227,7 +227,7 @@ def load_shown(name: str) -> Dataset:
     """Load a set of the catalog; where it must be fetched, show how far that has come."""
     cache = cache_folder()
     kept = f"what has arrived is kept in {cache}; run the same command to go on"
-    with kept_on_interrupt(cache, kept), progress_bar(f"fetching {name}") as advance:
+    with kept_on_interrupt(kept, cache), progress_bar(f"fetching {name}") as advance:
         return murk.data.load(name, progress=_teller(advance))
 
 

@@ -118,7 +118,7 @@ def _run(
     retry_failed: bool,
 ) -> list[Drawn]:  # fmt: skip
     kept = f"what is done is kept in {store.path}; the same command goes on"
-    with kept_on_interrupt(store.path, kept), progress_bar(f"size {size.name}") as advance:
+    with kept_on_interrupt(kept, store.path), progress_bar(f"size {size.name}") as advance:
         return run_figures(
             figures, size, store, executor=executor, device=device, minutes=minutes, retry_failed=retry_failed,
             on_progress=teller(advance),

@@ -97,7 +97,7 @@ def status(
     """Tell how far the studies of a store are, also while they run."""
     with Store(store, read_only=True) as opened:
         if watch:
-            with kept_on_interrupt(store, "only the watching has ended; the study itself goes on"):
+            with kept_on_interrupt("only the watching has ended; the study itself goes on", store):
                 _watch(opened, name)
         with opened.reading():
             driven, found = _looked_at(opened, name)
@@ -160,7 +160,7 @@ def _work_off(
     before, started = store.counts(name), time.monotonic()
     if before["waiting"] or before["running"]:
         kept = f"what is done is kept; to go on: {_command('resume', name, store.path)}"
-        with kept_on_interrupt(store.path, kept), progress_bar(name) as advance:
+        with kept_on_interrupt(kept, store.path), progress_bar(name) as advance:
             run_study(store, name, executor=executor, device=device, minutes=minutes, on_progress=teller(advance))
     counts, failed = store.counts(name), store.runs(name, states=["failed"])
     if as_json:

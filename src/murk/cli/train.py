@@ -42,6 +42,8 @@ from murk.lab import FOUND, Result, RunSettings, read_result, run_training, writ
 from murk.lab.result import FACTS, FIT, PREDICTIONS
 from murk.lab.run import difference
 from murk.learn import Progress
+from murk.learn.checkpoint import checkpoint_files
+from murk.learn.progress import TRAINING
 from murk.models import Classifier
 
 __all__ = ["train"]
@@ -158,15 +160,16 @@ def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, o
         _refuse_other(read_result(out), {**data.described, **asdict(settings)}, out)
         print_remark(f"{out} holds this very training already; remove it to train again")
         return read_result(out)
-    kept = f"{checkpoint} is kept; run the same command to go on"
-    with kept_on_interrupt(checkpoint, kept), progress_bar(f"training {settings.model}") as advance:
+    kept = f"what is done is kept in {out}; run the same command to go on"
+    with kept_on_interrupt(kept, *checkpoint_files(checkpoint)), progress_bar(f"training {settings.model}") as advance:
         run = run_training(
             data.dataset, data.mixed, settings=settings, described=data.described, checkpoint=checkpoint,
             data=data.about, network=network,
             callbacks=[_teller(advance)], **compute,
         )  # fmt: skip
         write_result(out, run.result, predictions=run.predictions, fit=replace(run.fit, feature_names=_names(data)))
-    checkpoint.unlink(missing_ok=True)
+    for path in checkpoint_files(checkpoint):
+        path.unlink(missing_ok=True)
     return run.result
 
 
@@ -220,7 +223,7 @@ def _teller(advance: Callable[..., None]) -> Callable[[Progress], None]:
         if ended is not None:
             held_out = "" if ended.held_out_loss is None else f", held-out {ended.held_out_loss:.4f}"
             note = f"epoch {ended.epoch}, loss {ended.training_loss:.4f}{held_out}"
-        if progress.phase != "training":
+        if progress.phase != TRAINING:
             note = f"{progress.phase}: {note}"
         advance(progress.step, progress.steps, note, seconds_left=progress.seconds_left, milestone=ended is not None)
 

@@ -17,8 +17,8 @@ from murk.data.missing import did_you_mean_path
 from murk.data.told_names import told_name
 from murk.errors import DataError, InputError, refuse
 from murk.lab import Mixture, mixture, read_votes
+from murk.lab.identity import describe_data, noise_sha256
 from murk.lab.own_data import own_data, own_votes, votes_sha256
-from murk.lab.run import describe_data, noise_sha256
 from murk.lab.vote_table import facts_of_votes
 from murk.noise import Annotators, NoiseModel, noise_from_state
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from murk.lab.store import Store
+from murk.learn.checkpoint import checkpoint_files
 
 __all__ = ["RunCheckpoint", "checkpoint_of", "laid_aside"]
 
@@ -42,9 +43,10 @@ class RunCheckpoint:
             return None
 
     def forget(self) -> None:
-        """Remove the file, and what a worker that was killed laid aside (`murk.lab.compute`)."""
-        for path in (self.file, laid_aside(self.file)):
+        """Remove all that the training kept, and what a worker that was killed laid aside (`murk.lab.compute`)."""
+        for path in checkpoint_files(self.file):
             path.unlink(missing_ok=True)
+            laid_aside(path).unlink(missing_ok=True)
 
 
 def checkpoint_of(store: Store, run_id: str) -> Path:
@@ -55,4 +57,4 @@ def checkpoint_of(store: Store, run_id: str) -> Path:
 
 def laid_aside(checkpoint: Path) -> Path:
     """Name where a checkpoint lies from which no training could go on, until another has begun in its place."""
-    return checkpoint.with_suffix(".aside")
+    return checkpoint.with_name(f"{checkpoint.name}.aside")

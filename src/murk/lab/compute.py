@@ -16,9 +16,12 @@ from murk.data import Dataset, Examples
 from murk.errors import DataError, InputError, TrainingError
 from murk.lab.checkpoints import laid_aside
 from murk.lab.data_facts import dataset_of, sha256_of
+from murk.lab.identity import noise_sha256
 from murk.lab.mixed import Mixture, mixture
 from murk.lab.resolve import SOURCES, noise_of, train_settings
-from murk.lab.run import Run, noise_sha256, run_together, run_training
+from murk.lab.run import Run, run_together, run_training
+from murk.learn.checkpoint import checkpoint_files
+from murk.learn.progress import TRAINING, Progress
 from murk.noise.draws import permutation
 
 __all__ = ["Computed", "compute_batch", "compute_run"]
@@ -68,20 +71,27 @@ def compute_run(resolved: Mapping[str, Any], *, device: str = "auto", checkpoint
 def _going_on(train: Callable[[Callable[[Any], None]], Run], checkpoint: Path | None) -> Run:
     """Train from the checkpoint; where nothing can go on from it, damaged or of another training, begin again."""
     begun = Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.phase == TRAINING:  # before it, scouts read checkpoints of their own
+            begun.set()
+
     try:
-        return train(lambda progress: begun.set())
+        return train(tell)
     except (DataError, InputError):
-        if begun.is_set() or checkpoint is None or not checkpoint.exists():
+        kept = () if checkpoint is None else [path for path in checkpoint_files(checkpoint) if path.exists()]
+        if begun.is_set() or not kept:
             raise
-    aside = laid_aside(checkpoint)
-    checkpoint.replace(aside)
+    for path in kept:
+        path.replace(laid_aside(path))
     try:
-        return train(lambda progress: begun.set())
+        return train(tell)
     finally:
-        if begun.is_set():
-            aside.unlink()
-        else:  # it was not to blame: without it the training cannot begin either
-            aside.replace(checkpoint)
+        for path in kept:
+            if begun.is_set():
+                laid_aside(path).unlink()
+            else:  # it was not to blame: without it the training cannot begin either
+                laid_aside(path).replace(path)
 
 
 def compute_batch(batch: Sequence[Mapping[str, Any]], *, device: str = "auto") -> list[Computed | TrainingError]:

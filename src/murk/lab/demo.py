@@ -13,7 +13,7 @@ import numpy as np
 
 from murk.data import Dataset, load
 from murk.errors import InputError, TrainingError, refuse
-from murk.lab.executors import Ended, Executor, Here, Job, Processes, processes_here
+from murk.lab.executors import Ended, Executor, Here, Job, Processes
 from murk.lab.repeats import mean_over_runs
 from murk.lab.threads import one_thread
 from murk.learn import fit
@@ -31,7 +31,6 @@ __all__ = [
     "DemoRow",
     "DemoRun",
     "demo_settings",
-    "processes_here",
     "run_demo",
     "train_once",
 ]

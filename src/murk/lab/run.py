@@ -11,7 +11,7 @@ import numpy as np
 
 from murk.data import Dataset, Examples
 from murk.errors import InputError, TrainingError
-from murk.lab.identity import describe_data, noise_sha256
+from murk.lab.identity import describe_data
 from murk.lab.mixed import Mixture
 from murk.lab.result import Predictions, Result, machine, versions
 from murk.lab.run_settings import FOUND, RunSettings
@@ -29,10 +29,8 @@ from murk.noise.draws import stream_key
 __all__ = [
     "Run",
     "RunSettings",
-    "describe_data",
     "difference",
     "network_of",
-    "noise_sha256",
     "run_together",
     "run_training",
     "weighed_as",

@@ -15,7 +15,19 @@ from torch import Tensor
 from murk.errors import DataError
 from murk.files import replace_file
 
-__all__ = ["load_module", "module_tensors", "read_tensors", "write_tensors"]
+__all__ = ["checkpoint_files", "load_module", "module_tensors", "read_tensors", "scout_file", "write_tensors"]
+
+SCOUTS = 3  # at most, of one training
+
+
+def scout_file(checkpoint: Path, number: int) -> Path:
+    """Name the file beside a training's checkpoint in which scout number 1, 2 or 3 keeps its own."""
+    return checkpoint.with_name(f"{checkpoint.name}.scout{number}")
+
+
+def checkpoint_files(checkpoint: Path) -> tuple[Path, ...]:
+    """Name all files that a training may keep: its checkpoint, and those of the scouts that found its noise."""
+    return (checkpoint, *(scout_file(checkpoint, number) for number in range(1, SCOUTS + 1)))
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Find out how labels go wrong: two trainings, each on half the examples, tell it of the other half."""
+"""Find out how labels go wrong: trainings, each on half the examples, tell it of the other half."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from jaxtyping import Float
 from torch import nn
 
 from murk.data import as_source
-from murk.errors import InputError
+from murk.errors import InputError, refuse
+from murk.learn.checkpoint import scout_file
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.losses import EvidenceLoss, Loss
 from murk.learn.progress import Callback
-from murk.learn.scout import Scout
+from murk.learn.scout import Look, Scout
 from murk.learn.selection import held_out_examples
 from murk.learn.setting_up import groups_of, known_of, training_of
 from murk.learn.weighted import weighted
@@ -27,7 +28,9 @@ from murk.measure.transition import (
     VOTES_FOR_THEMSELVES,
     free_transitions,
     name_columns,
+    one_right_fault,
     transitions_of_surest,
+    weights_fault,
     weights_of,
 )
 from murk.noise import Evidence, Unknown, Votes, unknown_named
@@ -56,10 +59,10 @@ def find_noise(
 ) -> TransitionEstimate:
     """Find the noise of votes by training: what `fit(noise="auto")` does first.
 
-    Scouts, each trained on half the examples and half as long, learn the transitions of the other half as they go
-    (`murk.learn.scout.Scout`): the first from uniform noise on, the second, on the other half, from where that ended.
-    In the end `estimate_transition` reads the probabilities that they give the examples they have not seen. No clean
-    label is used, unless `known` gives some.
+    Scouts, each trained on half the examples, for half the epochs (at least eight), learn the transitions of the other
+    half as they go (`murk.learn.scout.Scout`): the first from uniform noise on, the second, on the other half, from
+    where that ended. In the end `estimate_transition` reads the probabilities that they give the examples they have
+    not seen. No clean label is used, unless `known` gives some.
 
     Where something names the classes in the end - audited labels, the one right vote, or three votes an example, by
     which T is known but for the order of its rows - another first scout need not name them: it reads clusters of
@@ -73,14 +76,16 @@ def find_noise(
         known: int [N], the true class where you know it, -1 elsewhere.
         groups: [N], as `fit`: never split between the halves.
         weights: float [N] > 0, how many times each example counts; None for once.
-        checkpoint: two files beside this one keep the scouts, so that a killed search goes on.
+        checkpoint: files beside this one (`murk.learn.checkpoint.checkpoint_files`) keep the scouts, so that a killed
+            search goes on; they can go once the training is done.
         checkpoint_seconds: as `fit`.
         callbacks: as `fit`; `Progress.phase` says which scout it is.
         seed: as `fit`.
         settings: the other settings of `fit`.
 
     Raises:
-        InputError: evidence in place of votes, or what `fit` and `estimate_transition` refuse.
+        InputError: evidence in place of votes, or what `fit` and `estimate_transition` refuse; before anything is
+            trained.
 
     Example:
         >>> import murk
@@ -97,10 +102,11 @@ def find_noise(
     by_annotator = by_annotator if unknown.by_annotator is None else unknown.by_annotator
     known, groups = known_of(known, len(as_source(images)), votes.num_classes), groups_of(groups, images)
     counted = SourceVotes.of(votes, by_annotator=by_annotator)
-    weights = weights_of(weights, len(votes))
+    refuse([weights_fault(weights, len(votes)), one_right_fault(counted, known) if unknown.one_right else ""])
     even = np.full((1, votes.num_classes), -np.log(votes.num_classes))
-    blank = Expectation(counted, even, known, weights=weights)
-    named_later = unknown.one_right or known is not None or counted.per_example >= VOTES_FOR_THEMSELVES
+    blank = Expectation(counted, even, known, weights=weights_of(weights))
+    audited = known is not None and bool((known >= 0).any())
+    named_later = unknown.one_right or audited or counted.per_example >= VOTES_FOR_THEMSELVES
     keep = None if checkpoint is None else Path(checkpoint)
     search = _Search(model, images, settings | {"seed": seed}, keep, checkpoint_seconds, callbacks, 2 + named_later)
     ours, others = held_out_examples(len(votes), 0.5, seed=seed, groups=groups)
@@ -116,15 +122,6 @@ def find_noise(
         np.exp(log_probs), votes, known=known, groups=groups, weights=weights, one_right=unknown.one_right,
         by_annotator=by_annotator, seed=seed,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Followed:
-    """What a scout found: its transitions, log p of the examples it held, and how likely these make the votes."""
-
-    transitions: np.ndarray
-    log_probs: np.ndarray
-    loglik: float
 
 
 @dataclass
@@ -143,8 +140,8 @@ class _Search:
     def _loss(self, weights: np.ndarray | None) -> Loss:
         return EvidenceLoss() if weights is None else weighted(EvidenceLoss(), weights / weights.mean())
 
-    def follow(self, scout: Scout) -> _Followed:
-        """Train on the examples that the scout does not hold."""
+    def follow(self, scout: Scout) -> Look:
+        """Train on the examples that the scout does not hold; give what it saw at the best time."""
         self.begun += 1
         training = training_of(
             self.model, self.images, scout.evidence(), noise=None, known=None, groups=None, held_out=None,
@@ -156,11 +153,11 @@ class _Search:
         training.companion, training.callbacks = scout, self.callbacks
         training.phase = f"finding the noise, {self.begun} of {self.scouts}"
         if self.checkpoint is not None:
-            training.checkpoint = self.checkpoint.with_name(f"{self.checkpoint.name}.scout{self.begun}")
+            training.checkpoint = scout_file(self.checkpoint, self.begun)
             training.checkpoint_seconds, training.fingerprint = self.checkpoint_seconds, fingerprint_of(training)
         training.run()
         assert scout.best is not None  # it looks at the end of the last epoch, if not before
-        return _Followed(*scout.best)
+        return scout.best
 
 
 def _uniform(votes: SourceVotes) -> Float[np.ndarray, "S K A"]:

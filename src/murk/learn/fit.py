@@ -57,8 +57,8 @@ def fit(
             Dense features are standardised by what is trained on; the columns of a `SparseSource` stay as they are.
         votes: the votes of these N examples, or ready-made `Evidence`.
         noise: how the votes go wrong: `Dilution`, `Channel`, `Annotators`; or "auto" (or `Unknown`), to find it out
-            first (`murk.learn.find_noise`), which takes about as long again as the training. The evidence loss needs
-            it for votes.
+            first (`murk.learn.find_noise`), which takes about as long again as the training or somewhat longer. The
+            evidence loss needs it for votes.
         known: int [N], the true class where you know it (clean or audited labels), -1 elsewhere. It overrides votes.
         groups: [N], one name an example: a patient, a user, near-duplicates. Never split between training and
             held-out examples. `Examples` with groups bring them along.
@@ -77,7 +77,8 @@ def fit(
             being learned by heart (`murk.learn.consistency`); a step then takes twice as long. None for 0.
         device: "auto" or a torch device.
         precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
-        checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on.
+        checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on. While
+            noise is found, files beside it (`murk.learn.checkpoint.checkpoint_files`) do the same.
         checkpoint_seconds: least time between two writes of it; it is also written on Ctrl-C.
         last_checkpoint: whether it is also written at the end.
         callbacks: each is called with a `Progress` every few steps and at the end of each epoch.

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-__all__ = ["Callback", "Epoch", "Progress"]
+__all__ = ["TRAINING", "Callback", "Epoch", "Progress"]
+
+TRAINING = "training"  # the phase of a training proper
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Progress:
         epoch: the epoch that has just ended, or None within one.
         model: the averaged weights (the latest, without averaging), in evaluation mode; not to be changed.
         predict: from a batch as the data source gives it to probabilities [B, K], by the averaged weights.
-        phase: "training", or what goes before it where the noise is to be found.
+        phase: TRAINING, or what goes before it where the noise is to be found.
     """
 
     step: int
@@ -53,7 +55,7 @@ class Progress:
     epoch: Epoch | None
     model: nn.Module
     predict: Callable[[Tensor], Tensor]
-    phase: str = "training"
+    phase: str = TRAINING
 
 
 Callback = Callable[[Progress], None]

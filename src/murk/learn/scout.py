@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from murk.measure.expectation import Expectation, maximise
 from murk.measure.transition import free_transitions, transitions_of_surest
 from murk.noise import Evidence
 
-__all__ = ["Scout"]
+__all__ = ["Look", "Scout"]
 
 REFRESHES = 8  # over a training
 SURE_UNTIL = 0.5  # of the training: from then on all examples are read, before only the surest
@@ -24,7 +24,21 @@ TRUSTED = 0.5  # estimated accuracy from which predictions may say how labels go
 LACKING = 0.5  # a class predicted less often than this share of what its votes call for is lacking
 LEAST_CHANCE = 1e-4  # that an example belongs to a cluster
 EM_STEPS = 100
-BEST = ("best_transitions", "best_log_probs", "best_loglik")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a scout saw at one time.
+
+    Attributes:
+        transitions: float64 [S, K, A], estimated there.
+        log_probs: float64 [others, K], of the examples that the training does not see.
+        loglik: mean log likelihood of their votes, in nats an example.
+    """
+
+    transitions: np.ndarray
+    log_probs: np.ndarray
+    loglik: float
 
 
 @dataclass
@@ -50,7 +64,7 @@ class Scout:
         others: int64, those that are not.
         transitions: float64 [S, K, A], at present.
         clusters: whether clusters of predictions stand for classes early on.
-        best: the transitions, log probabilities [others, K] and mean log likelihood of the best time.
+        best: what it saw at the best time; None before the first look.
     """
 
     votes: Expectation
@@ -58,7 +72,7 @@ class Scout:
     others: np.ndarray
     transitions: np.ndarray
     clusters: bool = False
-    best: tuple[np.ndarray, np.ndarray, float] | None = None
+    best: Look | None = None
 
     def evidence(self) -> Evidence:
         """Weigh the votes of all examples by the present transitions."""
@@ -73,8 +87,8 @@ class Scout:
         seen = replace(self.votes.rows(self.others), log_probs=training.log_probs(self.others).astype(np.float64))
         surest = transitions_of_surest(seen)
         settled = maximise(seen, surest, free_transitions, steps=EM_STEPS)
-        if self.best is None or settled.loglik > self.best[2]:
-            self.best = settled.transitions, seen.log_probs, settled.loglik
+        if self.best is None or settled.loglik > self.best.loglik:
+            self.best = Look(settled.transitions, seen.log_probs, settled.loglik)
         early = epoch <= SURE_UNTIL * epochs
         if early and self.clusters:
             self._weigh(training, transitions_of_surest(_clusters_of(seen, seed=training.recipe.seed)))
@@ -89,16 +103,19 @@ class Scout:
         """Give the transitions at present and what is best so far, for the checkpoint."""
         kept = {"transitions": self.transitions}
         if self.best is not None:
-            kept |= dict(zip(BEST, (*self.best[:2], np.array(self.best[2])), strict=True))
+            kept |= {f"best/{field.name}": getattr(self.best, field.name) for field in fields(Look)}
         return {name: torch.from_numpy(np.array(array)) for name, array in kept.items()}
 
     def restore(self, training: Training, tensors: dict[str, Tensor]) -> None:
         """Go on with what a checkpoint kept."""
         kept = {name: tensor.double().numpy() for name, tensor in tensors.items()}
-        if kept["transitions"].shape != self.transitions.shape:
-            raise ValueError(f"transitions of shape {kept['transitions'].shape}, not {self.transitions.shape}")
-        if BEST[0] in kept:
-            self.best = kept[BEST[0]], kept[BEST[1]], float(kept[BEST[2]])
+        best = {field.name: kept[f"best/{field.name}"] for field in fields(Look) if f"best/{field.name}" in kept}
+        shapes = {"transitions": self.transitions.shape, "log_probs": (len(self.others), training.targets.num_classes)}
+        for name, array in (("transitions", kept["transitions"]), *best.items()):
+            if array.shape != shapes.get(name, ()):
+                raise ValueError(f"{name} of shape {array.shape}, not {shapes.get(name, ())}")
+        if best:
+            self.best = Look(best["transitions"], best["log_probs"], float(best["loglik"]))
         self._weigh(training, kept["transitions"])
 
 

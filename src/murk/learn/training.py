@@ -26,7 +26,7 @@ from murk.learn.consistency import disagreement
 from murk.learn.device import Compute
 from murk.learn.losses import Loss
 from murk.learn.optimizer import optimizer_of
-from murk.learn.progress import Callback, Epoch, Progress
+from murk.learn.progress import TRAINING, Callback, Epoch, Progress
 from murk.learn.recipe import Recipe, learning_rate_at
 from murk.learn.selection import Selection
 from murk.learn.targets import Targets
@@ -76,7 +76,7 @@ class Training:
     fingerprint: str = ""
     callbacks: Sequence[Callback] = ()
     companion: Companion | None = None
-    phase: str = "training"
+    phase: str = TRAINING
     step: int = 0
     history: list[Epoch] = field(default_factory=list)
     selection: Selection = field(default_factory=Selection)

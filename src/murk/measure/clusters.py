@@ -7,11 +7,12 @@ from jaxtyping import Float
 from scipy.special import softmax
 
 from murk.measure.naming import best_naming
+from murk.noise.draws import permutation
 
 __all__ = ["clustered"]
 
 EXAMPLES_AT_MOST = 20_000
-RESTARTS = 4
+RESTARTS, DECIMALS = 4, 6
 
 
 def clustered(probs: Float[np.ndarray, "N K"], *, seed: int) -> Float[np.ndarray, "N K"]:
@@ -25,8 +26,9 @@ def clustered(probs: Float[np.ndarray, "N K"], *, seed: int) -> Float[np.ndarray
     from sklearn.cluster import KMeans  # heavy, and needed by few
 
     roots, classes = np.sqrt(probs), probs.shape[1]
-    sample = np.random.default_rng([seed, 8]).permutation(len(roots))[:EXAMPLES_AT_MOST]
-    found = KMeans(min(classes, len(sample)), n_init=RESTARTS, random_state=seed % 2**32).fit(roots[sample])
+    sample = permutation(seed, "clusters", len(roots))[:EXAMPLES_AT_MOST]
+    distinct = len(np.unique(roots[sample].round(DECIMALS), axis=0))  # a network at its start says the same of all
+    found = KMeans(min(classes, distinct), n_init=RESTARTS, random_state=seed % 2**32).fit(roots[sample])
     variance = max(found.inertia_ / (len(sample) * classes), 1e-12)
     posterior = np.zeros((len(roots), classes))
     distances = found.transform(roots) ** 2

@@ -10,8 +10,9 @@ from scipy.special import logsumexp
 
 from murk.measure.expectation import SHARPNESS, Expectation, maximise
 from murk.measure.shrinkage import flat, shrunk
+from murk.noise.draws import stream_key
 
-__all__ = ["FAMILIES", "Choice", "Update", "choose_family"]
+__all__ = ["FAMILIES", "FOLDS", "Choice", "Update", "choose_family"]
 
 Update = Callable[[np.ndarray], np.ndarray]
 
@@ -55,7 +56,7 @@ class Choice:
 
 def choose_family(expectation: Expectation, start: np.ndarray, *, groups: np.ndarray, seed: int) -> Choice:
     """Compare the families by cross-validation over examples (groups are kept whole), from the transitions `start`."""
-    rng = np.random.default_rng([seed, 6])
+    rng = np.random.default_rng(stream_key(seed, "transition/folds"))
     chosen = rng.permutation(len(expectation.votes))[:EXAMPLES_COMPARED]
     fold = rng.permutation(groups.max() + 1)[groups[chosen]] % FOLDS
     names = list(FAMILIES) if expectation.votes.num_sources > 1 else list(FAMILIES)[:2]

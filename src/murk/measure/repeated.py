@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import beta
 
-from murk.measure.expectation import Expectation, maximise
+from murk.measure.expectation import Maximum, maximise
 from murk.measure.noise_family import Update
+from murk.noise.draws import stream_key
 
 __all__ = ["Repeats", "beta_interval", "repeat"]
 
@@ -20,39 +21,49 @@ TINY = 1e-9
 PROOF = 3.0  # votes below which an answer may as well never be given: EM spreads fractions of votes
 
 
+@dataclass(frozen=True)
 class Repeats:
     """Estimates from data drawn again, spread as those from all N examples would be.
 
     Attributes:
         transitions: float64 [R, S, K, A], around the estimate.
-        shares: float64 [R, K], the shares of the classes.
+        shares: float64 [R, K], the shares of the classes, around theirs.
     """
 
-    def __init__(self, transitions: Float[np.ndarray, "R S K A"], shares: Float[np.ndarray, "R K"]) -> None:
-        """Keep both."""
-        self.transitions, self.shares = transitions, shares
+    transitions: Float[np.ndarray, "R S K A"]
+    shares: Float[np.ndarray, "R K"]
 
 
-def repeat(expectation: Expectation, at: np.ndarray, update: Update, *, groups: np.ndarray, seed: int) -> Repeats:
-    """Estimate again with every group of examples counted Poisson(1) times, from the estimate `at` on.
+def repeat(found: Maximum, update: Update, *, groups: np.ndarray, seed: int) -> Repeats:
+    """Estimate again with every group of examples counted Poisson(1) times, from what was found on.
 
-    What the probabilities themselves miss is not in the spread: they are taken as they are.
+    The sharpness of the probabilities (or the classes' shares) is learned again each time; what else the probabilities
+    miss is not in the spread.
     """
-    rng = np.random.default_rng([seed, 7])
+    expectation, rng = found.expectation, np.random.default_rng(stream_key(seed, "transition/repeats"))
     chosen = np.arange(len(expectation.votes))
     if len(chosen) > EXAMPLES_AT_MOST:
         chosen = np.sort(rng.permutation(len(chosen))[:EXAMPLES_AT_MOST])
-    part = expectation.rows(chosen)
     scale = np.sqrt(len(chosen) / len(expectation.votes))
-    centre = maximise(part, at, update, steps=STEPS)
-    transitions, shares = [], []
-    for _ in range(REPEATS):
-        weights = rng.poisson(1.0, groups.max() + 1)[groups[chosen]] * (1.0 if part.weights is None else part.weights)
-        found = maximise(replace(part, weights=weights), centre.transitions, update, steps=STEPS, tolerance=1e-6)
-        members = found.expectation.expected(found.transitions).members
-        transitions.append(at + scale * (found.transitions - centre.transitions))
-        shares.append(members / members.sum())
+    centre = maximise(expectation.rows(chosen), found.transitions, update, steps=STEPS)
+    at, middle = _shares(found), _shares(centre)
+    transitions: list[np.ndarray] = []
+    shares: list[np.ndarray] = []
+    while len(transitions) < REPEATS:
+        weights = rng.poisson(1.0, groups.max() + 1)[groups[chosen]].astype(np.float64)
+        if not weights.any():  # of very few groups; an estimate from nothing is none
+            continue
+        own = centre.expectation.weights
+        part = replace(centre.expectation, weights=weights if own is None else weights * own)
+        again = maximise(part, centre.transitions, update, steps=STEPS, tolerance=1e-6)
+        transitions.append(found.transitions + scale * (again.transitions - centre.transitions))
+        shares.append(at + scale * (_shares(again) - middle))
     return Repeats(np.stack(transitions), np.stack(shares))
+
+
+def _shares(found: Maximum) -> np.ndarray:
+    members = found.expectation.expected(found.transitions).members
+    return np.asarray(members / members.sum())
 
 
 def beta_interval(

@@ -8,25 +8,28 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from murk.errors import InputError, refuse
+from murk.errors import refuse
 from murk.measure.confident import surest
+from murk.measure.estimate import level_fault
 from murk.measure.expectation import Expectation, Maximum, maximise
 from murk.measure.naming import best_naming, score_by_known, score_by_one_right
-from murk.measure.noise_family import FAMILIES, choose_family
+from murk.measure.noise_family import FAMILIES, FOLDS, choose_family
 from murk.measure.predicted import read_array
 from murk.measure.repeated import repeat
 from murk.measure.shrinkage import shrunk
 from murk.measure.source_votes import SourceVotes
 from murk.measure.transition_estimate import TransitionEstimate, estimate_of
 from murk.noise import Votes
+from murk.noise.draws import seed_fault, stream_key
 
 __all__ = [
+    "VOTES_FOR_THEMSELVES",
     "estimate_transition",
-    "expectation_of",
     "free_transitions",
     "name_columns",
-    "start_of",
+    "one_right_fault",
     "transitions_of_surest",
+    "weights_fault",
     "weights_of",
 ]
 
@@ -73,7 +76,7 @@ def estimate_transition(
 
     Raises:
         InputError: shapes that differ, probabilities that are none, known labels out of range, or votes that cannot do
-            what is asked of them; all faults that can be seen together.
+            what is asked of them (fewer than four examples are too few); all faults that can be seen together.
 
     Example:
         >>> from murk.noise import Channel
@@ -87,44 +90,51 @@ def estimate_transition(
 
     Source: Dawid and Skene 1979 (EM); the rest is derived.
     """
-    expectation = expectation_of(probs, votes, known=known, one_right=one_right, by_annotator=by_annotator)
-    expectation = replace(expectation, weights=weights_of(weights, len(votes)))
-    names = np.arange(len(votes)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    refuse([f"groups are {len(votes)} names, but {len(names)} came" if len(names) != len(votes) else ""])
-    start = start_of(expectation)
-    choice = choose_family(expectation, start, groups=names, seed=seed)
+    refuse([level_fault(confidence_level), seed_fault(seed)])
+    expectation, members = _read(
+        probs, votes, known=known, groups=groups, weights=weights, one_right=one_right, by_annotator=by_annotator
+    )
+    start = _start_of(expectation)
+    choice = choose_family(expectation, start, groups=members, seed=seed)
     update = FAMILIES["uniform" if choice.family == "none" else choice.family]
     found = maximise(expectation, start, update, steps=STEPS_ALONE, tolerance=1e-9)
-    repeats = repeat(found.expectation, found.transitions, update, groups=names, seed=seed)
+    repeats = repeat(found, update, groups=members, seed=seed)
     return estimate_of(found, choice, repeats, confidence_level=confidence_level)
 
 
-def expectation_of(probs: Any, votes: Votes, *, known: Any, one_right: bool, by_annotator: bool) -> Expectation:
-    """Read what EM reads; arguments and errors as `estimate_transition`."""
-    shape = (len(votes), votes.num_classes)
-    array = None if probs is None else read_array(probs, what="probabilities")
-    known = None if known is None else read_array(known, what="known labels")
+def _read(
+    probs: Any, votes: Votes, *, known: Any, groups: Any, weights: Any, one_right: bool, by_annotator: bool
+) -> tuple[Expectation, np.ndarray]:
+    """Read what EM reads, and the number of each example's group, or refuse them with every fault that can be seen."""
+    size, classes = len(votes), votes.num_classes
+    array, known, groups = (
+        None if given is None else read_array(given, what=what)
+        for given, what in ((probs, "probabilities"), (known, "known labels"), (groups, "groups"))
+    )
     refuse([
-        "" if array is None else _probs_fault(array, shape), _known_fault(known, shape),
+        "" if array is None else _probs_fault(array, (size, classes)), _known_fault(known, (size, classes)),
+        weights_fault(weights, size),
+        "" if groups is None or groups.shape == (size,) else f"groups are {size} names, but {groups.shape} came",
         "votes alone do not tell which of them is right; give probabilities with one_right"
         if probs is None and one_right else "",
         "of each annotator's votes none is surely right; give one_right or by_annotator" if one_right and by_annotator
         else "",
     ])  # fmt: skip
+    members = np.arange(size) if groups is None else np.unique(groups, return_inverse=True)[1]
     counted = SourceVotes.of(votes, by_annotator=by_annotator)
-    per_example = counted.counts.sum(1)
-    if probs is None and per_example.mean() < VOTES_FOR_THEMSELVES:
-        raise InputError(
-            f"votes alone tell how they go wrong from three an example on, but {per_example.mean():.2g} came; give "
-            "out-of-fold probabilities too"
-        )
-    if one_right and (counted.num_answers > shape[1] or len(np.unique(per_example[per_example > 0])) > 1):
-        raise InputError("exactly one of an example's votes is right: each example has as many, all of them classes")
-    if array is None:
-        log_probs = np.full((1, shape[1]), -np.log(shape[1]))
-    else:
+    known = None if known is None else known.astype(np.int64)
+    refuse([
+        "" if len(np.unique(members)) >= FOLDS else
+        f"noise is estimated from {FOLDS} examples (or groups) on, but {len(np.unique(members))} came",
+        "" if probs is not None or counted.per_example >= VOTES_FOR_THEMSELVES else
+        f"votes alone tell how they go wrong from three an example on, but {counted.per_example:.2g} came; give "
+        "out-of-fold probabilities too",
+        one_right_fault(counted, known) if one_right else "",
+    ])  # fmt: skip
+    log_probs = np.full((1, classes), -np.log(classes))
+    if array is not None:
         log_probs = np.log(np.maximum(array, LEAST_PROBABILITY, dtype=np.float64))
-    return Expectation(counted, log_probs, None if known is None else known.astype(np.int64), one_right)
+    return Expectation(counted, log_probs, known, one_right, weights_of(weights)), members
 
 
 def _probs_fault(probs: np.ndarray, shape: tuple[int, int]) -> str:
@@ -135,15 +145,39 @@ def _probs_fault(probs: np.ndarray, shape: tuple[int, int]) -> str:
     return ""
 
 
-def weights_of(weights: Any, num_examples: int) -> np.ndarray | None:
-    """Read how many times examples count, float64 [N], or refuse it."""
+def weights_fault(weights: Any, num_examples: int) -> str:
+    """Say what is wrong with how many times examples count, or nothing."""
     if weights is None:
-        return None
+        return ""
     array = read_array(weights, what="weights")
-    if array.shape != (num_examples,) or array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array > 0)).all():
-        raise InputError(f"weights are {num_examples} finite numbers > 0, but {array.dtype} of {array.shape} came; "
-                         "leave out examples that count for nothing")  # fmt: skip
-    return array.astype(np.float64)
+    if array.shape == (num_examples,) and array.dtype.kind in "iuf" and (np.isfinite(array) & (array > 0)).all():
+        return ""
+    return (
+        f"weights are {num_examples} finite numbers > 0, but {array.dtype} of {array.shape} came; leave out examples "
+        "that count for nothing"
+    )
+
+
+def weights_of(weights: Any) -> np.ndarray | None:
+    """Take faultless weights as float64 [N]; None stays None."""
+    return None if weights is None else np.asarray(weights, dtype=np.float64)
+
+
+def one_right_fault(votes: SourceVotes, known: np.ndarray | None) -> str:
+    """Say why it cannot be that exactly one vote of each example is right, or nothing."""
+    per_example = votes.counts.sum(1)
+    if votes.num_answers > votes.num_classes or len(np.unique(per_example[per_example > 0])) > 1:
+        return "exactly one vote of each example is right only where each has as many, all of them for classes"
+    if known is None:
+        return ""
+    told = np.flatnonzero((known >= 0) & (per_example > 0))
+    wrong = told[np.asarray(votes.counts.toarray()[told, known[told]]) == 0]
+    if not len(wrong):
+        return ""
+    return (
+        f"exactly one vote of each example is right, but none of example {wrong[0]} names its known class "
+        f"{known[wrong[0]]} ({len(wrong)} such); check the known labels"
+    )
 
 
 def _known_fault(known: np.ndarray | None, shape: tuple[int, int]) -> str:
@@ -155,7 +189,7 @@ def _known_fault(known: np.ndarray | None, shape: tuple[int, int]) -> str:
            f"{known.shape} came"  # fmt: skip
 
 
-def start_of(expectation: Expectation) -> Float[np.ndarray, "S K A"]:
+def _start_of(expectation: Expectation) -> Float[np.ndarray, "S K A"]:
     """Give transitions to start EM from: those of the surest examples, or the likeliest that votes alone lead to."""
     if not expectation.learns_shares:
         return transitions_of_surest(expectation)
@@ -163,7 +197,9 @@ def start_of(expectation: Expectation) -> Float[np.ndarray, "S K A"]:
     counts = expectation.votes.per_class().toarray()[:, : expectation.votes.num_classes]
     most = (counts == counts.max(1, keepdims=True)) & (counts > 0)
     first = _counted(blank, most / np.maximum(most.sum(1, keepdims=True), 1))
-    mixing = np.random.default_rng(0).dirichlet(np.ones(first.shape[1]), (STARTS - 1, first.shape[1]))
+    mixing = np.random.default_rng(stream_key(0, "transition/starts")).dirichlet(
+        np.ones(first.shape[1]), (STARTS - 1, first.shape[1])
+    )
     starts = [first, *(np.einsum("jl,slk->sjk", each, first) for each in mixing)]
     tried = [maximise(blank, start, free_transitions, steps=FIRST_STEPS) for start in starts]
     best = max(tried, key=lambda each: each.loglik)

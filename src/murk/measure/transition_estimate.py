@@ -36,7 +36,7 @@ class TransitionEstimate:
         shares: float64 [K], the share of each class among the examples.
         behind: nats an example by which each family's held-out log likelihood is behind the best one's.
         unnamed: classes that could as well be called otherwise: the votes and the assumption that right votes are the
-            most frequent do not tell. Empty where audited labels or the one right vote name them.
+            most frequent do not tell. Audited labels name their own classes, the one right vote names all.
     """
 
     family: str
@@ -115,12 +115,13 @@ def estimate_of(found: Maximum, choice: Choice, repeats: Repeats, *, confidence_
     rate_low, rate_high = beta_interval(
         np.array(rate), right.std(ddof=1), votes_at_most=np.array(max(votes.sum(), 1.0)), **level
     )
-    named = expectation.one_right or (expectation.known is not None and (expectation.known >= 0).any())
+    audited = np.zeros(0, np.int64) if expectation.known is None else expectation.known[expectation.known >= 0]
+    open_classes = np.zeros(0, np.int64) if expectation.one_right else np.setdiff1d(np.arange(classes), audited)
     return TransitionEstimate(
         family=choice.family, noise=_noise_of(found, choice.family, alpha), shares=shares, behind=choice.behind,
         transition=Estimate(at, low, high, method=METHOD, **level),
         noise_rate=Estimate(rate, float(rate_low), float(rate_high), method=METHOD, **level),
-        margin=_margin(at, drawn, **level), unnamed=() if named else _unnamed(at, drawn),
+        margin=_margin(at, drawn, **level), unnamed=_unnamed(at, drawn, among=open_classes),
     )  # fmt: skip
 
 
@@ -155,16 +156,19 @@ def _margin(at: np.ndarray, drawn: np.ndarray, *, confidence_level: float) -> Es
     return Estimate(value, np.minimum(low, value), np.maximum(high, value), confidence_level, METHOD)
 
 
-def _unnamed(at: np.ndarray, drawn: np.ndarray) -> tuple[int, ...]:
-    """Find classes that another naming would suit as well: their right votes are no more than chance leaves open."""
-    classes = len(at)
+def _unnamed(at: np.ndarray, drawn: np.ndarray, *, among: np.ndarray) -> tuple[int, ...]:
+    """Find classes, among those that nothing else names, that another naming would suit as well.
+
+    Their right votes are no more than the votes for their other names, as far as chance leaves open.
+    """
     doubtful: set[int] = set()
-    for other in np.unique(runners_up(at[:, :classes]), axis=0):
-        moved = np.flatnonzero(other != np.arange(classes))
-        gap = at[moved, moved].sum() - at[moved, other[moved]].sum()
-        gaps = drawn[:, moved, moved].sum(1) - drawn[:, moved, other[moved]].sum(1)
+    for other in np.unique(runners_up(at[np.ix_(among, among)]), axis=0) if len(among) > 1 else ():
+        moved = np.flatnonzero(other != np.arange(len(among)))
+        own, instead = among[moved], among[other[moved]]
+        gap = at[own, own].sum() - at[own, instead].sum()
+        gaps = drawn[:, own, own].sum(1) - drawn[:, own, instead].sum(1)
         if gap <= DOUBT * gaps.std(ddof=1):
-            doubtful.update(int(k) for k in moved)
+            doubtful.update(int(k) for k in own)
     return tuple(sorted(doubtful))
 
 

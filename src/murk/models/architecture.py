@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from murk.errors import nearest
 from murk.models.features import FeatureModule
-from murk.models.option import Option, OptionValue, nearest
+from murk.models.option import Option, OptionValue
 
 __all__ = ["Architecture"]
 

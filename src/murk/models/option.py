@@ -6,9 +6,9 @@ import operator
 from dataclasses import dataclass
 from typing import SupportsIndex
 
-from murk.errors import name_fault, nearest
+from murk.errors import name_fault
 
-__all__ = ["Choice", "Fraction", "Option", "OptionValue", "Whole", "nearest", "whole_number"]
+__all__ = ["Choice", "Fraction", "Option", "OptionValue", "Whole", "whole_number"]
 
 OptionValue = int | float | str | None
 """A setting of a model: plain enough for JSON."""

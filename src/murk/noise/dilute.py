@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, Literal
 
 import numpy as np
 
 from murk.data import Examples, ImageSource, Interleaved, WhiteNoise, as_source, channel_moments
-from murk.errors import InputError, refuse
+from murk.errors import InputError, nearest, refuse
 from murk.noise.dilution import Dilution
 from murk.noise.draws import normals, seed_fault, stream_key, words
 from murk.noise.evidence import labels_fault
@@ -105,8 +104,10 @@ def _is_uniform(pattern: Pattern) -> bool:
 def _source_fault(source: Any) -> str:
     if isinstance(source, Examples) or source in SOURCES:
         return ""
-    near = difflib.get_close_matches(str(source).lower(), SOURCES, n=1, cutoff=0.0)[0]
-    return f"a source of noise is {', '.join(SOURCES)} or Examples of another set, but {source!r} came; nearest: {near}"
+    return (
+        f"a source of noise is {', '.join(SOURCES)} or Examples of another set, but {source!r} came; nearest: "
+        f"{nearest(str(source), SOURCES)}"
+    )
 
 
 def _interleaved(examples: Examples, alpha: int, source: str | Examples, seed: int) -> Interleaved:
