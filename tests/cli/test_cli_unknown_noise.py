@@ -42,5 +42,5 @@ def test_ctrl_c_tells_what_is_kept_wherever_it_came(tmp_path):
     with pytest.raises(KeyboardInterrupt, match=re.escape(NOTHING_KEPT)), kept_on_interrupt("kept", main, scout):
         raise KeyboardInterrupt
     scout.touch()
-    with pytest.raises(KeyboardInterrupt, match="^kept$"), kept_on_interrupt("kept", main, scout):
+    with pytest.raises(KeyboardInterrupt, match=r"^kept$"), kept_on_interrupt("kept", main, scout):
         raise KeyboardInterrupt

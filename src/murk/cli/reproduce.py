@@ -20,7 +20,7 @@ from murk.files import replace_file
 from murk.lab import Executor, Store, StoredRun
 from murk.lab.executors import processes_here
 from murk.measure import Estimate
-from murk.paper import FIGURES, Drawn, Figure, Size, draw_figure, plan_figures, size_named
+from murk.paper import COMPARISONS, FIGURES, Drawn, Figure, Size, draw_figure, plan_figures, size_named
 from murk.paper import reproduce as run_figures
 from murk.paper.claims import CLAIMS
 from murk.paper.gallery import claims_csv, judged, write_figures, write_gallery
@@ -33,7 +33,8 @@ OUT = Path("out/paper")
 
 def reproduce(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="fig1 to fig11, rates, claims, or all with their gallery.")
+        list[str],
+        typer.Argument(metavar="NAME...", help="fig1 to fig11, rates, claims, all; or methods, sam."),
     ],
     size: Annotated[str, typer.Option("--size", help="smoke (a check that it runs), small, or full.")] = "small",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures, numbers and the page.")] = OUT,
@@ -89,11 +90,11 @@ def _figures(names: Sequence[str], size: Size) -> list[Figure]:
     Raises:
         InputError: an unknown name, or a figure that cannot be run at this size.
     """
-    known = [*FIGURES, "claims", "all"]
-    refuse(name_fault("a name", name, known) for name in names)
-    refuse(f"{name} {lacking}" for name in names if name in FIGURES and (lacking := FIGURES[name].lacks(size)))
+    known = {**FIGURES, **COMPARISONS}
+    refuse(name_fault("a name", name, [*known, "claims", "all"]) for name in names)
+    refuse(f"{name} {lacking}" for name in names if name in known and (lacking := known[name].lacks(size)))
     wanted = dict.fromkeys(figure for name in names for figure in _meant(name, size))
-    return [FIGURES[name] for name in FIGURES if name in wanted]
+    return [known[name] for name in known if name in wanted]
 
 
 def _meant(name: str, size: Size) -> list[str]:

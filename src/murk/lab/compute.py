@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from murk.data import Dataset, Examples
+from murk.data import Dataset, Examples, as_source
 from murk.errors import DataError, InputError, TrainingError
 from murk.lab.checkpoints import laid_aside
 from murk.lab.data_facts import dataset_of, sha256_of
@@ -22,12 +22,14 @@ from murk.lab.resolve import SOURCES, noise_of, train_settings
 from murk.lab.run import Run, run_together, run_training
 from murk.learn.checkpoint import checkpoint_files
 from murk.learn.progress import TRAINING, Progress
+from murk.measure import accuracy
 from murk.noise.draws import permutation
 
 __all__ = ["Computed", "compute_batch", "compute_run"]
 
 Metric = tuple[int, str, float]
 CLASSES_OF_CONFUSION = 20
+WATCHED_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,40 @@ def compute_run(resolved: Mapping[str, Any], *, device: str = "auto", checkpoint
     dataset, mixed = prepared(resolved)
     settled, started = _device(device, resolved), time.monotonic()
 
+    watch = _Watch(dataset.test) if resolved.get("watch") else None
+    keep = checkpoint if watch is None else None  # what was seen before a kill is gone
+
     def train(callback: Callable[[Any], None]) -> Run:
         return run_training(
-            dataset, mixed, settings=train_settings(resolved), described={}, device=settled, checkpoint=checkpoint,
-            last_checkpoint=False, data={}, callbacks=(callback,),
+            dataset, mixed, settings=train_settings(resolved), described={}, device=settled, checkpoint=keep,
+            last_checkpoint=False, data={}, callbacks=(callback, *(() if watch is None else (watch,))),
         )  # fmt: skip
 
-    run = _going_on(train, checkpoint)
-    return outcome_of(run, seconds=time.monotonic() - started)
+    computed = outcome_of(_going_on(train, keep), seconds=time.monotonic() - started)
+    if watch is not None:
+        best = accuracy(dataset.test.labels, np.eye(dataset.num_classes)[max(watch.seen, key=watch.right)])
+        computed.outcome["estimates"]["accuracy_best"] = best.to_dict()
+    return computed
+
+
+class _Watch:
+    """What each epoch predicts of the test examples."""
+
+    def __init__(self, test: Examples) -> None:
+        self._test, self._source = test, as_source(test)
+        self.seen: list[np.ndarray] = []
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.phase == TRAINING and progress.epoch is not None:
+            parts = np.array_split(np.arange(len(self._test)), -(-len(self._test) // WATCHED_AT_ONCE))
+            device = next(progress.model.parameters()).device
+            self.seen.append(np.concatenate(
+                [progress.predict(self._source.batch(part, device=device)).argmax(1).cpu().numpy() for part in parts]
+            ))  # fmt: skip
+
+    def right(self, predicted: np.ndarray) -> int:
+        """Count the right ones."""
+        return int((predicted == self._test.labels).sum())
 
 
 def _going_on(train: Callable[[Callable[[Any], None]], Run], checkpoint: Path | None) -> Run:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 from murk.data import Dataset, content_sha256
 from murk.lab.vote_table import plain_noise
-from murk.noise import NoiseModel
+from murk.noise import InstanceRate, NoiseModel
 
 __all__ = ["describe_data", "noise_sha256"]
 
@@ -21,8 +22,9 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def noise_sha256(noise: NoiseModel | None) -> str | None:
+def noise_sha256(noise: NoiseModel | InstanceRate | None) -> str | None:
     """Hash a noise model's numbers, so that a changed file of the same name is told apart."""
     if noise is None:
         return None
-    return hashlib.sha256(json.dumps(plain_noise(noise), sort_keys=True).encode()).hexdigest()
+    plain = asdict(noise) if isinstance(noise, InstanceRate) else plain_noise(noise)
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

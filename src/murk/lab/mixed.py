@@ -8,7 +8,7 @@ import numpy as np
 
 from murk.data import Examples, ImageSource, Interleaved, as_source
 from murk.errors import InputError
-from murk.noise import Channel, Dilution, Flat, NoiseModel, Votes, dilute
+from murk.noise import Channel, Dilution, Flat, InstanceRate, NoiseModel, Votes, dilute
 
 __all__ = ["Mixture", "mixture"]
 
@@ -63,13 +63,19 @@ class Mixture:
 
 
 def mixture(
-    examples: Examples, noise: NoiseModel, *, source: str | Examples = "copies", fresh: bool = False, seed: int
+    examples: Examples,
+    noise: NoiseModel | InstanceRate,
+    *,
+    source: str | Examples = "copies",
+    fresh: bool = False,
+    seed: int,
 ) -> Mixture:
     """Draw votes by a noise model, on the images themselves or among other images.
 
     Args:
         examples: N examples with true labels.
-        noise: any noise model for "copies"; a `Dilution` otherwise.
+        noise: any noise model for "copies"; a `Dilution` otherwise. Votes of instance-dependent noise (`InstanceRate`)
+            are weighed by its mean over each class, and none are drawn for other examples.
         source: "copies", "same-set", "white", or the `Examples` of another set.
         fresh: whether these other `Examples` show the same classes, so that nobody can tell them from the clean ones:
             each image then carries one vote of the dilution's T, and not a label that is noise for certain.
@@ -79,6 +85,8 @@ def mixture(
         InputError: a source that does not go with the noise, or what `murk.noise.dilute` refuses.
     """
     if isinstance(source, str) and source == "copies":
+        if isinstance(noise, InstanceRate):
+            return _of_each_image(examples, noise, seed)
         return Mixture(as_source(examples), noise.draw(examples.labels, seed=seed), noise, "copies")
     if not isinstance(noise, Dilution):
         raise InputError(
@@ -90,3 +98,9 @@ def mixture(
     alike = name in ("same-set", "fresh")
     weighing = Channel(noise.transition) if alike else Channel(Flat(noise.num_classes, 1.0))
     return Mixture(images, votes, weighing, name)
+
+
+def _of_each_image(examples: Examples, noise: InstanceRate, seed: int) -> Mixture:
+    source = as_source(examples)
+    own = noise.of(source.batch(np.arange(len(examples))).numpy(), examples.labels, seed=seed)
+    return Mixture(source, own.draw(examples.labels, seed=seed), Channel(own.transition), "copies", simulated=False)

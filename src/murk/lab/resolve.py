@@ -17,14 +17,17 @@ from murk.lab.run_settings import FOUND, RunSettings
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
 from murk.learn.device import settle_compute
+from murk.learn.methods import method_named
 from murk.learn.protocol import protocol_named
 from murk.learn.recipe import Recipe, settle_recipe
 from murk.models import build, options
-from murk.noise import Dilution, Flat, NoiseModel, Structured, noise_named, random_ranking
+from murk.noise import Dilution, Flat, InstanceRate, NoiseModel, Structured, noise_named, random_ranking
 
 __all__ = ["RUN_VERSION", "SOURCES", "noise_of", "resolve", "resolve_all", "run_id", "train_settings"]
 
 Made = TypeVar("Made")
+
+INSTANCE = "instance:"
 
 RUN_VERSION = 1
 """Of what a run does with its settings; it goes up when the same settings would give other numbers."""
@@ -89,8 +92,10 @@ def _resolved(setting: Setting, device: str, attempts: _Attempts) -> dict[str, A
         return None
     plain = {**asdict(setting), **asdict(recipe), **network.options}
     del plain["passes"]
-    if not plain["consistency"]:
-        del plain["consistency"]  # runs from before there was such a setting keep their names
+    plain["loss"] = None if plain["method"] else plain["loss"]  # a method has its own
+    for name in ("consistency", "method", "watch"):
+        if not plain[name]:
+            del plain[name]  # runs from before there was such a setting keep their names
     return {
         **json.loads(json.dumps(plain)), "precision": compute.precision, "device": compute.device.type,
         "train_size": size, "test_size": data.test if setting.test_size is None else setting.test_size,
@@ -125,6 +130,7 @@ class _Attempts:
 def _recipe(setting: Setting, data: DataFacts, network: _NetworkFacts, size: int) -> Recipe:
     """Settle how the run trains."""
     way, shape = protocol_named(setting.protocol), data.example_shape
+    method = None if setting.method is None else method_named(setting.method)
     held_out = way.held_out if setting.held_out is None else setting.held_out
     shown = size * (1 if setting.source == "copies" else 1 + (setting.alpha or 0))
     training = shown - (max(round(held_out * shown), 1) if held_out else 0)
@@ -135,7 +141,8 @@ def _recipe(setting: Setting, data: DataFacts, network: _NetworkFacts, size: int
         batch_norm=network.batch_norm, single_layer=network.single_layer,
         augment=augmentation_for(augment, shape, single_layer=network.single_layer),
         loss=way.loss if setting.loss is None else setting.loss, held_out=held_out, seed=setting.seed,
-        consistency=setting.consistency,
+        consistency=setting.consistency, averaging=None if method is None else method.averaging,
+        method="" if method is None else str(method),
     )  # fmt: skip
 
 
@@ -151,7 +158,7 @@ def _other_set(name: str) -> DataFacts:
         raise InputError(f"{fault} Folders of images are 'imagenet' and 'folder:NAME@SIDE'") from error
 
 
-def canonical(setting: Setting, noise: NoiseModel) -> Setting:
+def canonical(setting: Setting, noise: NoiseModel | InstanceRate) -> Setting:
     """Say the same in one way, so that the same run has one name.
 
     A uniform dilution is its alpha, however it was written; without structure there is no ranking; and where all labels
@@ -182,7 +189,7 @@ def _size_faults(setting: Setting, data: DataFacts, foreign: DataFacts | None) -
     ]  # fmt: skip
 
 
-def _noise_faults(setting: Setting, noise: NoiseModel) -> list[str]:
+def _noise_faults(setting: Setting, noise: NoiseModel | InstanceRate) -> list[str]:
     """Say what of a setting does not go with its noise."""
     dilution, source = isinstance(noise, Dilution), setting.source
     uniform = isinstance(noise, Dilution) and isinstance(noise.pattern, Flat)
@@ -219,12 +226,14 @@ def train_settings(resolved: Mapping[str, Any]) -> RunSettings:
     return RunSettings(**{name: value for name, value in resolved.items() if name in names})
 
 
-def noise_of(setting: Mapping[str, Any], num_classes: int) -> NoiseModel:
+def noise_of(setting: Mapping[str, Any], num_classes: int) -> NoiseModel | InstanceRate:
     """Make the noise model that a setting asks for.
 
     Raises:
         InputError: noise out of range, or a ranking of other classes.
     """
+    if setting["alpha"] is None and setting["noise"].startswith(INSTANCE):
+        return InstanceRate(_rate_of(setting["noise"]), num_classes)
     if setting["alpha"] is None:
         return noise_named(setting["noise"], num_classes=num_classes)
     ranking, pattern = setting["ranking"], None
@@ -261,6 +270,14 @@ def _size_fault(asked: int | None, there: int, what: str) -> str:
 
 def _ranking(ranking: Any, num_classes: int) -> Any:
     return random_ranking(num_classes, seed=_seed_of(ranking)) if isinstance(ranking, str) else ranking
+
+
+def _rate_of(text: str) -> float:
+    """Read "instance:RATE"."""
+    try:
+        return float(text.removeprefix(INSTANCE))
+    except ValueError:
+        raise InputError(f"noise that depends on the image is instance:RATE, but {text!r} came") from None
 
 
 def _seed_of(ranking: str) -> int:

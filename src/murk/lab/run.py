@@ -103,9 +103,9 @@ def run_training(
     fitted = fit(
         network, mixed.images, mixed.votes, noise=weighed,
         known=known_of(settings, truth), learning_rate=settings.learning_rate, seed=settings.seed,
-        groups=_groups(dataset, mixed), consistency=settings.consistency, **shared_settings(settings), device=device,
-        checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, last_checkpoint=last_checkpoint,
-        callbacks=callbacks,
+        groups=_groups(dataset, mixed), consistency=settings.consistency, method=settings.method,
+        **shared_settings(settings), device=device, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
+        last_checkpoint=last_checkpoint, callbacks=callbacks,
     )  # fmt: skip
     data = describe_data(dataset) if data is None else data
     return measure_run(dataset, mixed, fitted, settings=settings, described=described, data=data, device=device)
@@ -208,12 +208,15 @@ def shared_settings(settings: RunSettings) -> dict[str, Any]:
 
 def known_of(settings: RunSettings, truth: np.ndarray) -> np.ndarray | None:
     """Give the truth to the one loss that reads it."""
+    if settings.method is not None:
+        return None
     loss = PROTOCOLS[settings.protocol].loss if settings.loss is None else settings.loss
     return truth if LOSSES[loss].reads_truth else None
 
 
 def weighed_as(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | Unknown | None:
-    """Give the noise that weighs: as given, without the knowledge that exactly one vote is right, or to be found.
+    """Give the noise that weighs: as given, without the knowledge that exactly one vote is right, not at all, or to
+    be found.
 
     Raises:
         InputError: "independent" for noise that is no dilution.
@@ -223,7 +226,9 @@ def weighed_as(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | Unknown 
 
 def known_noise(noise: NoiseModel | None, weigh_as: str) -> NoiseModel | None:
     """Give the noise model that weighs, where it is not to be found; arguments and errors as `weighed_as`."""
-    if weigh_as == "given" or noise is None:
+    if weigh_as == "untold" or noise is None:
+        return None
+    if weigh_as == "given":
         return noise
     if not isinstance(noise, Dilution):
         raise InputError("only votes of a dilution can be weighed as independent ones; others already are")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from murk.errors import name_fault, refuse
+from murk.errors import InputError, name_fault, refuse
 from murk.learn import LOSSES
+from murk.learn.methods import method_named
 from murk.learn.protocol import PROTOCOLS
 
 __all__ = ["FOUND", "WEIGH_AS", "RunSettings"]
 
 FOUND = ("auto", "auto:one-right")
-WEIGH_AS = ("given", "independent", *FOUND)
+WEIGH_AS = ("given", "independent", "untold", *FOUND)
 MODEL_OPTIONS = ("width", "norm", "dropout", "stem")
 
 
@@ -23,9 +24,12 @@ class RunSettings:
     Attributes:
         model: a name of `murk.models.names()`.
         protocol: "evidence", murk's own training, or "paper".
+        method: a name of `murk.learn.methods.METHODS`, with settings of its own perhaps ("elr:pull=1"); None goes by
+            the loss.
         loss: a name of `murk.learn.LOSSES`.
         weigh_as: "given" weighs votes by the noise model as it is; "independent" forgets that exactly one vote of a
-            dilution is right; "auto" forgets all of it, and finds it while training; "auto:one-right" forgets all else.
+            dilution is right; "untold" tells the training nothing of the noise; "auto" forgets all of it, and finds it
+            while training; "auto:one-right" forgets all else.
         epochs: passes over the training examples, >= 1.
         batch_size: examples a step, >= 1.
         learning_rate: the optimizer's highest rate, > 0.
@@ -46,6 +50,7 @@ class RunSettings:
 
     model: str = "conv3"
     protocol: str = "evidence"
+    method: str | None = None
     loss: str | None = None
     weigh_as: str = "given"
     epochs: int | None = None
@@ -67,7 +72,9 @@ class RunSettings:
         refuse([
             name_fault("a protocol", self.protocol, PROTOCOLS),
             "" if self.loss is None else name_fault("a loss", self.loss, LOSSES),
-            name_fault("weigh_as", self.weigh_as, WEIGH_AS),
+            name_fault("weigh_as", self.weigh_as, WEIGH_AS), _method_fault(self.method),
+            "" if self.method is None or self.loss is None else
+            f"a method has a loss of its own: give method {self.method!r} or loss {self.loss!r}",
             "" if self.seed >= 0 else f"a seed is a whole number >= 0, but {self.seed} came",
         ])  # fmt: skip
 
@@ -76,3 +83,12 @@ class RunSettings:
         """The options of the model that were given."""
         options = {name: getattr(self, name) for name in MODEL_OPTIONS}
         return {name: value for name, value in options.items() if value is not None}
+
+
+def _method_fault(text: str | None) -> str:
+    try:
+        if text is not None:
+            method_named(text)
+    except InputError as error:
+        return str(error)
+    return ""

@@ -44,10 +44,13 @@ class Setting(RunSettings):
         alpha: random labels per right one, a whole number >= 0 (a dilution).
         delta: degree of structure of the dilution, in [0, 1]; needs `ranking`.
         ranking: which false classes are likelier, most confused first: [K, K-1] classes, or "random:SEED".
-        noise: any noise as `murk.noise.noise_named` reads it, in place of `alpha`.
+        noise: any noise as `murk.noise.noise_named` reads it, in place of `alpha`; or "instance:RATE", noise that
+            depends on the image (`murk.noise.InstanceRate`).
         source: where the noisy images come from: "copies", "same-set" (the training images again in turn), "fresh"
             (the images of the training set that `train_size` leaves over), "white", or the name of another set.
         passes: images shown in the whole training, about; in place of `epochs`.
+        watch: whether the outcome also holds the best accuracy on clean test labels that any epoch had, which nobody
+            without such labels could have chosen; such a run does not go on from a checkpoint.
 
     Raises:
         InputError: settings that contradict each other; all together.
@@ -64,8 +67,10 @@ class Setting(RunSettings):
     noise: str | None = None
     source: str = "copies"
     passes: Count | None = None
+    watch: bool = False
     # the settings of RunSettings, with the names and ranges that a file is held to
     protocol: Annotated[str, _one_of("a protocol", PROTOCOLS)] = "evidence"
+    method: str | None = None
     loss: Annotated[str, _one_of("a loss", LOSSES)] | None = None
     weigh_as: Annotated[str, _one_of("weigh_as", WEIGH_AS)] = "given"
     epochs: Count | None = None

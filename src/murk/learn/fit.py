@@ -14,6 +14,8 @@ from murk.learn.find_noise import find_noise
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss
+from murk.learn.method import Method
+from murk.learn.methods import method_named
 from murk.learn.progress import Callback
 from murk.learn.setting_up import training_of
 from murk.learn.training import Training
@@ -33,6 +35,7 @@ def fit(
     groups: Any = None,
     held_out: float | None = None,
     protocol: str = "evidence",
+    method: str | Method | None = None,
     loss: str | Loss | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -66,6 +69,8 @@ def fit(
             None for the protocol's: 0.1 for "evidence", 0 (the last epoch) for "paper".
         protocol: what is meant where a setting is None: "evidence", murk's own training, or "paper", that of the study
             of 2017 (see `murk.learn.protocol`).
+        method: a name of `murk.learn.methods.METHODS`, such as "elr" (or "elr:pull=1"), or a `Method`: another way to
+            learn, to hold murk's own against. None goes by the loss.
         loss: "evidence", "pairs", "soft-labels", "composite", "h-alpha", or a `Loss`.
         epochs: passes over the training examples; None for the one rule (see `murk.learn.recipe`).
         batch_size: examples a step; None for the rule.
@@ -106,14 +111,16 @@ def fit(
         "batch_size": batch_size, "learning_rate": learning_rate, "weight_decay": weight_decay,
         "consistency": consistency, "device": device, "precision": precision, "seed": seed,
     }  # fmt: skip
-    found = None
+    found, way = None, None if method is None else method_named(method)
+    if noise is None and way is not None:
+        noise = way.noise_from_training(model, images, votes, held_out=held_out, callbacks=callbacks, **settings)
     if isinstance(noise, Unknown | str):
         found = find_noise(
             model, images, votes, noise, callbacks=callbacks, checkpoint=checkpoint,
             checkpoint_seconds=checkpoint_seconds, **settings,
         )  # fmt: skip
         noise = found.noise
-    training = training_of(model, images, votes, noise=noise, held_out=held_out, **settings)
+    training = training_of(model, images, votes, noise=noise, held_out=held_out, method=way, **settings)
     training.callbacks = callbacks
     if checkpoint is not None:
         training.checkpoint, training.checkpoint_seconds = Path(checkpoint), checkpoint_seconds

@@ -11,14 +11,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy import sparse
 from torch import Tensor
 
 from murk.errors import InputError, name_fault, refuse
 from murk.learn.targets import Targets
 from murk.noise import Dilution, Evidence, NoiseModel, Votes, evidence_of
 
-__all__ = ["LOSSES", "Composite", "EvidenceLoss", "HAlpha", "Loss", "Pairs", "SoftLabels", "loss_named"]
+__all__ = [
+    "LOSSES", "Composite", "EvidenceLoss", "HAlpha", "Loss", "Pairs", "PickedVote", "SoftLabels", "cross_entropy",
+    "loss_named", "picked",
+]  # fmt: skip
 
 
 class Loss(ABC):
@@ -109,17 +113,53 @@ class Pairs(_CountLoss):
         self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"], uniforms: Float[Tensor, " B"] | None = None
     ) -> Float[Tensor, " B"]:
         """Pick vote number floor(u V) of the V votes sorted by class, and give -log p of it."""
-        if uniforms is None:
-            return self.held_out(log_probs, rows)
-        reached = torch.cumsum(rows.double(), 1)  # in float32, u close to 1 would round up to a class without votes
-        total = reached[:, -1:]
-        picked = torch.searchsorted(reached, uniforms[:, None].double() * total, right=True)
-        picked.clamp_(max=rows.shape[1] - 1)  # without any vote
-        return -torch.where(total > 0, torch.gather(log_probs, 1, picked), 0.0)[:, 0]
+        return self.held_out(log_probs, rows) if uniforms is None else cross_entropy(log_probs, picked(rows, uniforms))
 
     def held_out(self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         """Give the mean over the example's votes."""
         return -(rows * log_probs).sum(1)
+
+
+class PickedVote(_CountLoss):
+    """One vote of the example, taken at random at each visit, and held against as if it were right.
+
+    What methods read that know one label an example. Where the true class is known, it stands in for the votes. Epochs
+    are compared by how many held-out votes the predicted class misses, which asks nothing of the probabilities: methods
+    bend those in different ways.
+    """
+
+    name = "picked-vote"
+    draws = True
+    reads_truth = True
+
+    def targets(
+        self, votes: Votes | Evidence, noise: NoiseModel | None, known: np.ndarray | None, *, device: torch.device
+    ) -> Targets:
+        """Take the share of an example's votes per class, or all of it for the known one."""
+        shares = _shares(_votes_only(votes, self.name))
+        if known is not None:
+            told = np.flatnonzero(known >= 0)
+            truth = sparse.csr_array((np.ones(len(told)), (told, known[told])), shape=shares.shape)
+            rest = (known < 0)[:, None].astype(np.float64)
+            dense = isinstance(shares, np.ndarray)
+            shares = shares * rest + truth.toarray() if dense else sparse.csr_array(shares.multiply(rest)) + truth
+        return Targets.of_counts(shares, device=device)
+
+    def __call__(
+        self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"], uniforms: Float[Tensor, " B"] | None = None
+    ) -> Float[Tensor, " B"]:
+        """Give `of_labels` of the vote that the uniform number picks."""
+        if uniforms is None:
+            return self.held_out(log_probs, rows)
+        return self.of_labels(log_probs, picked(rows, uniforms))
+
+    def of_labels(self, log_probs: Float[Tensor, "B K"], labels: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """Give the loss of one label an example; 0 for the label -1."""
+        return cross_entropy(log_probs, labels)
+
+    def held_out(self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        """Give the share of the example's votes that are not for the predicted class; 0 without any."""
+        return rows.sum(1) - torch.gather(rows, 1, log_probs.argmax(1, keepdim=True))[:, 0]
 
 
 class SoftLabels(_CountLoss):
@@ -213,6 +253,20 @@ def loss_named(name: str | Loss) -> Loss:
         return name
     refuse([name_fault("a loss", name, LOSSES)])
     return LOSSES[name]()
+
+
+def picked(rows: Float[Tensor, "B K"], uniforms: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
+    """Pick vote number floor(u V) of each example's V votes sorted by class; -1 where there is none."""
+    reached = torch.cumsum(rows.double(), 1)  # in float32, u close to 1 would round up to a class without votes
+    total = reached[:, -1:]
+    found = torch.searchsorted(reached, uniforms[:, None].double() * total, right=True).clamp_(max=rows.shape[1] - 1)
+    return torch.where(total > 0, found, -1)[:, 0]
+
+
+def cross_entropy(log_probs: Float[Tensor, "B K"], labels: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """Give -log p of each example's label; 0 for the label -1."""
+    of_label = torch.gather(log_probs, 1, labels.clamp(min=0)[:, None])[:, 0]
+    return -torch.where(labels >= 0, of_label, 0.0)
 
 
 def _votes_only(votes: Votes | Evidence, name: str) -> Votes:

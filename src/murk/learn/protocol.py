@@ -16,7 +16,7 @@ class Protocol:
     Attributes:
         name: how `fit(protocol=...)` knows it.
         loss: name of the loss.
-        optimizer: "adamw" or "adadelta".
+        optimizer: "adamw", "adadelta" or "sgd".
         schedule: "cosine" (a linear warm-up over 5 % of the steps, then a cosine to 0) or "constant".
         averaging: whether the weights kept are averaged along the way, or those of the last step.
         batch_size: examples a step; None to go by how many examples are shown (`murk.learn.recipe`).
@@ -58,7 +58,17 @@ Source: Rolnick, Veit, Belongie, Shavit 2017, arXiv 1705.10694: the batches as r
 rate of 1, its decay of .95 (Zeiler 2012) and the missing augmentation are choices of murk's, where no source was found.
 """
 
-PROTOCOLS = {protocol.name: protocol for protocol in (EVIDENCE, PAPER)}
+SGD = Protocol(
+    "sgd", loss="pairs", optimizer="sgd", schedule="constant", averaging=False, batch_size=128,
+    learning_rate=(0.01, 0.01), weight_decay=(5e-4, 5e-4), augment="none", held_out=0.0,
+)  # fmt: skip
+"""How sharpness-aware minimisation was studied under label noise: plain SGD and the last epoch.
+
+Source: Baek, Kolter, Raghunathan 2024, arXiv 2405.03676: batches, rate and decay as reported; a momentum of .9, the
+constant rate and the missing augmentation are choices of murk's, where no source was found.
+"""
+
+PROTOCOLS = {protocol.name: protocol for protocol in (EVIDENCE, PAPER, SGD)}
 
 
 def protocol_named(name: str) -> Protocol:

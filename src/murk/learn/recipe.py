@@ -33,10 +33,11 @@ class Recipe:
         loss: name of the loss.
         held_out: share of the examples (or groups) whose votes choose the epoch, in [0, 0.5].
         seed: of every draw.
-        optimizer: "adamw" or "adadelta".
+        optimizer: "adamw", "adadelta" or "sgd".
         schedule: "cosine" (the rate warms up, then falls as a cosine to 0) or "constant".
         averaging: whether the weights kept are averaged along the way.
         consistency: weight of the disagreement of two views of an image in the loss, >= 0; 0 shows one view.
+        method: the method with its settings, as `murk.learn.methods.method_named` reads it; "" goes by the loss.
     """
 
     epochs: int
@@ -51,6 +52,7 @@ class Recipe:
     schedule: str = "cosine"
     averaging: bool = True
     consistency: float = 0.0
+    method: str = ""
 
     def steps_per_epoch(self, num_examples: int) -> int:
         """Whole batches in an epoch; the examples left over change with the epoch's order."""
@@ -73,13 +75,15 @@ def settle_recipe(
     held_out: float,
     seed: int,
     consistency: float | None = None,
+    averaging: bool | None = None,
+    method: str = "",
 ) -> Recipe:
     """Fill in what is None by the protocol, which is one for all noise levels.
 
     Ten epochs, or more where there are few examples: as many as show 100,000 examples, but at most 200; few, because
     every epoch also learns noise by heart. `passes` says in place of `epochs` about how many examples to show; two
     views of one (`consistency`) count twice. Batches as `batch_size_for` gives them, where the protocol does not say;
-    a batch holds all examples where there are fewer.
+    a batch holds all examples where there are fewer. `averaging` says so in place of the protocol.
 
     Raises:
         InputError: a value out of range, or fewer than one training example; all faults together.
@@ -107,8 +111,9 @@ def settle_recipe(
         learning_rate=protocol.learning_rate[single_layer] if learning_rate is None else float(learning_rate),
         weight_decay=protocol.weight_decay[batch_norm] if weight_decay is None else float(weight_decay),
         augment=augment, loss=loss, held_out=float(held_out), seed=int(seed),
-        optimizer=protocol.optimizer, schedule=protocol.schedule, averaging=protocol.averaging,
-        consistency=float(consistency or 0),
+        optimizer=protocol.optimizer, schedule=protocol.schedule,
+        averaging=protocol.averaging if averaging is None else averaging, consistency=float(consistency or 0),
+        method=method,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from murk.errors import InputError, refuse
 from murk.learn.augment import Normalisation, augmentation_for
 from murk.learn.device import settle_compute
 from murk.learn.losses import Loss, loss_named
+from murk.learn.method import ByLoss, Method
 from murk.learn.protocol import protocol_named
 from murk.learn.recipe import settle_recipe
 from murk.learn.selection import held_out_examples
@@ -51,6 +52,7 @@ def training_of(
     precision: str = "auto",
     seed: int,
     consistency: float | None = None,
+    method: Method | None = None,
     split: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Training:
     """Settle everything that `fit` leaves open and lay the training out, ready to run; arguments as `fit`.
@@ -62,7 +64,10 @@ def training_of(
     known, groups = known_of(known, len(source), num_classes), groups_of(groups, images)
     _refuse_mismatch(source, votes, noise, images, num_classes)
     way = protocol_named(protocol)
-    objective = loss_named(way.loss if loss is None else loss)
+    if method is not None and loss is not None:
+        raise InputError(f"a method has a loss of its own, but loss={loss!r} came beside {method}; give one of them")
+    learning = (ByLoss(loss_named(way.loss if loss is None else loss)) if method is None else method).knowing(noise)
+    objective = learning.loss()
     held_out = way.held_out if held_out is None else held_out
     training, held = split or held_out_examples(len(source), held_out, seed=seed, groups=groups)
     network = _network(model, source.example_shape, num_classes, seed)
@@ -74,8 +79,10 @@ def training_of(
         len(training), protocol=way, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
         weight_decay=weight_decay, batch_norm=any(isinstance(module, _BatchNorm) for module in network.modules()),
         single_layer=single_layer, augment=augment, loss=objective.name, held_out=held_out, seed=seed,
-        consistency=consistency,
+        consistency=consistency, averaging=learning.averaging, method=str(learning),
     )  # fmt: skip
+    if consistency and not learning.takes_views:
+        raise InputError(f"`consistency=...` shows two views of an image, which {learning} cannot take; leave one out")
     compute = settle_compute(device, precision)
     targets = objective.targets(votes, noise, known, device=compute.device)
     size = len(source) * int(np.prod(source.example_shape)) * (1 if source.is_images else 4)
@@ -84,6 +91,7 @@ def training_of(
     return Training(
         model=network, images=source, targets=targets, loss=objective, recipe=recipe,
         normalisation=_normalisation(source, training), compute=compute, training=training, held_out=held, known=known,
+        method=learning,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,8 +24,9 @@ from murk.learn.averaging import average_weights
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
 from murk.learn.consistency import disagreement
 from murk.learn.device import Compute
-from murk.learn.losses import Loss
-from murk.learn.optimizer import optimizer_of
+from murk.learn.losses import Loss, picked
+from murk.learn.method import Batch, ByLoss, Method
+from murk.learn.optimizer import load_optimizer, optimizer_of, optimizer_tensors
 from murk.learn.progress import TRAINING, Callback, Epoch, Progress
 from murk.learn.recipe import Recipe, learning_rate_at
 from murk.learn.selection import Selection
@@ -76,6 +77,7 @@ class Training:
     fingerprint: str = ""
     callbacks: Sequence[Callback] = ()
     companion: Companion | None = None
+    method: Method | None = None
     phase: str = TRAINING
     step: int = 0
     history: list[Epoch] = field(default_factory=list)
@@ -95,6 +97,8 @@ class Training:
         self.steps_per_epoch = self.recipe.steps_per_epoch(len(self.training))
         self.losses: list[Tensor] = []  # of the steps since the last look
         self._saved = time.monotonic()
+        self._method = ByLoss(self.loss) if self.method is None else copy.copy(self.method)
+        self._method.prepare(self)
 
     @property
     def steps(self) -> int:
@@ -138,23 +142,41 @@ class Training:
         rate = learning_rate_at(self.step, steps=self.steps, highest=recipe.learning_rate, schedule=recipe.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.model.train()
-        with _seeded(recipe.seed, self.step, device), self.compute.autocast():
-            logits = self.model(x)
-        if logits.shape != (len(index), self.targets.num_classes):
-            raise InputError(
-                f"a model gives logits [B, K] = ({len(index)}, {self.targets.num_classes}), but {tuple(logits.shape)} "
-                "came; give its last layer one output a class"
-            )
-        loss = self._losses_of(logits, index, epoch).mean()
-        if recipe.consistency:
-            loss = loss + recipe.consistency * disagreement(*logits.float().chunk(2)).mean()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._method.gradients(self, Batch(x, index, epoch))
         self.optimizer.step()
         if recipe.averaging:
             average_weights(self.average, self.model, step=self.step)
-        return loss.detach()
+        return loss
+
+    def logits(self, x: Tensor, *, model: nn.Module | None = None) -> Tensor:
+        """Give the logits [B, K] of a batch in this step, by the model or by another one.
+
+        Raises:
+            InputError: a model that gives something else.
+        """
+        model = (self.model if model is None else model).train()
+        with _seeded(self.recipe.seed, self.step, self.compute.device), self.compute.autocast():
+            logits: Tensor = model(x)
+        if logits.shape != (len(x), self.targets.num_classes):
+            raise InputError(
+                f"a model gives logits [B, K] = ({len(x)}, {self.targets.num_classes}), but {tuple(logits.shape)} "
+                "came; give its last layer one output a class"
+            )
+        return logits
+
+    def labels(self, batch: Batch) -> Tensor:
+        """Pick one vote of each example for this visit: int64 [B], -1 where there is none."""
+        drawn = uniforms(self.recipe.seed, f"pairs/{batch.epoch}", batch.index, 1)[:, 0]
+        return picked(self.targets.rows(batch.index), drawn)
+
+    def objective(self, batch: Batch) -> Tensor:
+        """Give the mean loss of a batch, with what two views of it disagree about."""
+        logits = self.logits(batch.x)
+        loss = self._losses_of(logits, batch.index, batch.epoch).mean()
+        if self.recipe.consistency:
+            loss = loss + self.recipe.consistency * disagreement(*logits.float().chunk(2)).mean()
+        return loss
 
     def _view(self, images: Tensor, index: Tensor, stream: str) -> Tensor:
         """Give the images as the model reads them, augmented by draws of the stream."""
@@ -272,8 +294,8 @@ class Training:
         tensors = {**module_tensors("model", self.model), **module_tensors("average", self.average),
                    **module_tensors("selected", self.selected),
                    "best_losses": torch.from_numpy(self.selection.best_losses)}  # fmt: skip
-        for number, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{number}/{name}": value for name, value in state.items()}
+        tensors |= optimizer_tensors("optimizer", self.optimizer)
+        tensors |= {f"method/{name}": value for name, value in self._method.tensors().items()}
         if self.companion is not None:
             tensors |= {f"companion/{name}": value for name, value in self.companion.tensors().items()}
         write_tensors(self.checkpoint, tensors, {
@@ -299,25 +321,19 @@ class Training:
         """Put back everything that `_save` wrote."""
         for name, module in (("model", self.model), ("average", self.average), ("selected", self.selected)):
             load_module(name, module, tensors, source=path)
-        weights = self.optimizer.param_groups[0]["params"]
-        state: dict[int, dict[str, Any]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer/"):
-                _, number, part = name.split("/")
-                like = weights[int(number)]
-                # moments must lie in memory as their weights do: the fused optimizer walks both in step
-                value = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-                state.setdefault(int(number), {})[part] = value
-        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
-        if len(state) != len(weights) or not 0 < int(facts["step"]) <= self.steps:
-            raise ValueError(f"{len(state)} of {len(weights)} moments, step {facts['step']} of {self.steps}")
+        load_optimizer("optimizer", self.optimizer, tensors)
+        if not 0 < int(facts["step"]) <= self.steps:
+            raise ValueError(f"step {facts['step']} of {self.steps}")
         self.step, self.history = int(facts["step"]), [Epoch(**epoch) for epoch in facts["history"]]
         self.selection = Selection(int(facts["best"]), int(facts["chosen"]), tensors["best_losses"].numpy())
         self._epoch_sum, self._epoch_count = facts["epoch_sum"], facts["epoch_count"]
+        self._method.restore(_under("method/", tensors))
         if self.companion is not None:
-            mark = "companion/"
-            kept = {name.removeprefix(mark): value for name, value in tensors.items() if name.startswith(mark)}
-            self.companion.restore(self, kept)
+            self.companion.restore(self, _under("companion/", tensors))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def by_truth(losses: Tensor, log_probs: Tensor, truth: Tensor) -> Tensor:

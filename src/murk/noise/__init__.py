@@ -5,6 +5,7 @@ from murk.noise.channel import Channel
 from murk.noise.dilute import dilute
 from murk.noise.dilution import Dilution
 from murk.noise.evidence import Evidence, from_candidates, from_labels
+from murk.noise.instance import Instance, InstanceRate, instance_from_features, instance_from_probs
 from murk.noise.model import NoiseModel, evidence_of, noise_from_state, noise_state
 from murk.noise.named import NOISE_FORMS, noise_named
 from murk.noise.pattern import Flat, Matrix, Pattern, Uniform, pair_flip
@@ -22,6 +23,8 @@ __all__ = [
     "DrawnVotes",
     "Evidence",
     "Flat",
+    "Instance",
+    "InstanceRate",
     "Matrix",
     "NoiseModel",
     "Pattern",
@@ -36,6 +39,8 @@ __all__ = [
     "evidence_of",
     "from_candidates",
     "from_labels",
+    "instance_from_features",
+    "instance_from_probs",
     "noise_from_state",
     "noise_named",
     "noise_state",

@@ -126,6 +126,7 @@ class Figure:
         hollow: what a point lacks that rests on fewer seeds than planned.
         counted: the same, after "n = 1 of 3".
         beyond: from the cells and their outcomes to words on the seeds that gave no number at a place.
+        form: "panels" of points against an axis, or a "heat map" of series against panels.
     """
 
     name: str
@@ -146,3 +147,4 @@ class Figure:
     hollow: str = "seeds are missing"
     counted: str = "so far"
     beyond: Callable[[Sequence[Cell], Mapping[tuple[int, int], Outcome]], Mapping[Place, str]] = nothing_beyond
+    form: Literal["panels", "heat map"] = "panels"

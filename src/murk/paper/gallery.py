@@ -16,17 +16,21 @@ from murk.paper.verdicts import Judged, judge
 from murk.show import (
     ClaimRow,
     GalleryEntry,
+    HeatMap,
     Mark,
     Panels,
     gallery_markdown,
     gallery_page,
+    heat_map_csv,
+    heat_map_svg,
     panels_csv,
     panels_svg,
     sections_markdown,
 )
 
 __all__ = [
-    "claim_row", "claims_csv", "figures_text", "gallery_text", "judged", "panels_of", "write_figures", "write_gallery",
+    "claim_row", "claims_csv", "figures_text", "gallery_text", "heat_map_of", "judged", "panels_of", "write_figures",
+    "write_gallery",
 ]  # fmt: skip
 
 INTERVALS = "Bars: 95 % Student interval over seeds."
@@ -49,6 +53,17 @@ def panels_of(drawn: Drawn) -> Panels:
     )  # fmt: skip
 
 
+def heat_map_of(drawn: Drawn) -> HeatMap:
+    """Lay out a figure that is a heat map."""
+    images = _images(cell.setting for cell in drawn.cells)
+    notes = [
+        f"{drawn.figure.shown} {drawn.figure.note(drawn.size)}".strip(),
+        f"Each run: {images}. {_runs(drawn)} have "
+        f"run{_failed(drawn)}; in brackets: seeds are missing. Colours: from the lowest of a column to the highest.",
+    ]
+    return HeatMap(f"{drawn.figure.title} ({drawn.size.name})", list(drawn.rows), notes)
+
+
 def judged(drawn: Sequence[Drawn]) -> list[Judged]:
     """Judge the paper's claims by what these figures show."""
     return judge({each.figure.name: Table.of(each.rows, each.cells) for each in drawn})
@@ -58,7 +73,11 @@ def write_figures(folder: Path, drawn: Sequence[Drawn]) -> list[Path]:
     """Write each figure's picture and its numbers: fig1.svg and fig1.csv; return their paths."""
     written = []
     for each in drawn:
-        for suffix, content in (("svg", panels_svg(panels_of(each))), ("csv", panels_csv(each.rows).encode())):
+        if each.figure.form == "heat map":
+            contents = {"svg": heat_map_svg(heat_map_of(each)), "csv": heat_map_csv(each.rows).encode()}
+        else:
+            contents = {"svg": panels_svg(panels_of(each)), "csv": panels_csv(each.rows).encode()}
+        for suffix, content in contents.items():
             path = folder / f"{each.figure.name}.{suffix}"
             replace_file(path, content)
             written.append(path)

@@ -17,17 +17,23 @@ from murk.paper import (
     figure9,
     figure10,
     figure11,
+    methods,
     rates,
+    sam,
 )  # fmt: skip
 from murk.paper.figure import Figure
 
-__all__ = ["FIGURES", "figure_named"]
+__all__ = ["COMPARISONS", "FIGURES", "figure_named"]
 
 FIGURES: dict[str, Figure] = {
     module.FIGURE.name: module.FIGURE
     for module in (figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8, figure9, figure10, figure11,
                    rates)
 }  # fmt: skip
+"""Those of the paper, which "all" means."""
+
+COMPARISONS: dict[str, Figure] = {module.FIGURE.name: module.FIGURE for module in (methods, sam)}
+"""What holds the field's methods against each other; each runs by its own name alone."""
 
 
 def figure_named(name: str) -> Figure:
@@ -40,7 +46,8 @@ def figure_named(name: str) -> Figure:
         >>> figure_named("fig1").title
         'Uniform noise on MNIST'
     """
-    if name not in FIGURES:
-        near = difflib.get_close_matches(str(name), FIGURES, n=1, cutoff=0.0)[0]
-        raise InputError(f"a figure is one of {', '.join(FIGURES)}, but {name!r} came; did you mean {near!r}?")
-    return FIGURES[name]
+    known = {**FIGURES, **COMPARISONS}
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
+        raise InputError(f"a figure is one of {', '.join(known)}, but {name!r} came; did you mean {near!r}?")
+    return known[name]

@@ -1,0 +1,130 @@
+"""Method: what a training does with a batch, from its votes to the gradients of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from murk.learn.losses import Loss, PickedVote
+from murk.learn.progress import Callback
+from murk.noise import NoiseModel
+
+if TYPE_CHECKING:
+    from murk.learn.training import Training
+
+__all__ = ["Batch", "ByLoss", "Method"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The examples of one step, as the model reads them.
+
+    Attributes:
+        x: float [B, ...], normalised and augmented.
+        index: int64 [B], which examples.
+        epoch: number of the pass, from 0.
+    """
+
+    x: Float[Tensor, "B ..."]
+    index: Int[Tensor, " B"]
+    epoch: int
+
+
+@dataclass
+class Method:
+    """A way to learn from votes: its fields are its settings, with the defaults of its source.
+
+    A training works on a copy of its own, in which `prepare` lays out what the method keeps of examples or weights.
+
+    Attributes:
+        name: how `fit(method=...)` knows it.
+        source: the paper, and where the defaults are from.
+        averaging: whether the weights kept are averaged along the way; None leaves it to the protocol.
+        noise_is: "unused", "needed", or "estimated" where it is not given.
+        takes_views: whether it can be shown two views of each image at once.
+    """
+
+    name: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    averaging: ClassVar[bool | None] = None
+    noise_is: ClassVar[str] = "unused"
+    takes_views: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        """Write the name with all settings, as `method_named` reads it."""
+        settings = ",".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        return f"{self.name}:{settings}" if settings else self.name
+
+    def loss(self) -> Loss:
+        """Make the loss that prepares what is read of the votes, and by which held-out votes compare epochs."""
+        return PickedVote()
+
+    def knowing(self, noise: NoiseModel | None) -> Method:
+        """Give the method with what it takes from the noise model.
+
+        Raises:
+            InputError: it needs a noise model, and there is none.
+        """
+        return self
+
+    def noise_from_training(
+        self, model: Any, images: Any, votes: Any, *, callbacks: Sequence[Callback] = (), **settings: Any
+    ) -> NoiseModel | None:
+        """Estimate the noise model by a training before the training, where the method does so; arguments as `fit`."""
+        return None
+
+    def prepare(self, training: Training) -> None:
+        """Lay out what is kept along the training.
+
+        Raises:
+            InputError: the network is of a kind that the method cannot train.
+        """
+
+    def gradients(self, training: Training, batch: Batch) -> Tensor:
+        """Fill the gradients of the model's weights, which are empty; give the mean loss, still on the device."""
+        loss = self.objective(training, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def objective(self, training: Training, batch: Batch) -> Tensor:
+        """Give the mean loss of the batch."""
+        return training.objective(batch)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give what a checkpoint must hold."""
+        return {}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `tensors` gave, after `prepare`."""
+
+
+@dataclass
+class ByLoss(Method):
+    """The training that a loss alone describes."""
+
+    by: Loss
+    takes_views: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        """Write nothing: the recipe names the loss."""
+        return ""
+
+    def loss(self) -> Loss:
+        """Give the loss."""
+        return self.by
+
+
+def restored(kept: Tensor, like: Tensor) -> Tensor:
+    """Put a kept tensor on the device of another of its shape.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    if kept.shape != like.shape:
+        raise ValueError(f"expected {tuple(like.shape)}, but {tuple(kept.shape)} came")
+    return torch.empty_like(like).copy_(kept)

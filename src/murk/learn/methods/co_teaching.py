@@ -1,0 +1,113 @@
+"""Co-teaching: two networks, each learns from the examples that the other finds easy."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from murk.errors import InputError
+from murk.learn.checkpoint import load_module, module_tensors
+from murk.learn.losses import cross_entropy
+from murk.learn.method import Batch, Method
+from murk.learn.methods.settings import share
+from murk.learn.optimizer import load_optimizer, optimizer_of, optimizer_tensors
+from murk.noise import NoiseModel
+from murk.noise.draws import stream_key
+
+if TYPE_CHECKING:
+    from murk.learn.training import Training
+
+__all__ = ["CoTeaching"]
+
+
+@dataclass
+class CoTeaching(Method):
+    """Of each batch, each network is shown the share 1 - forgotten on which the other's loss is least.
+
+    `forgotten` rises from 0 to the noise rate over the first part of the training. The second network starts from
+    weights of its own; the first one is the result. A step takes twice as long.
+
+    Args:
+        rate: share of the votes that are wrong, in [0, 1); None to take it from the noise model.
+        warm_up: share of the training over which `forgotten` rises, in (0, 1].
+
+    Raises:
+        InputError: a setting out of range, or neither a rate nor a noise model.
+    """
+
+    rate: float | None = None
+    warm_up: float = 0.2
+    name: ClassVar[str] = "co-teaching"
+    source: ClassVar[str] = "Han et al. 2018, arXiv 1804.06872; over its first 10 epochs; here a fifth"
+    noise_is: ClassVar[str] = "needed"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        self.rate = None if self.rate is None else share(self.rate, "rate", below_one=True)
+        self.warm_up = share(self.warm_up, "warm_up", above_zero=True)
+
+    def knowing(self, noise: NoiseModel | None) -> CoTeaching:
+        """Take the noise rate from the noise model: the mean over classes of what is wrong."""
+        transition = getattr(noise, "transition", None)
+        if self.rate is not None:
+            return self
+        if transition is None:
+            raise InputError(
+                f"co-teaching needs the share of wrong votes, but noise={noise!r} came; give rate=..., or a noise "
+                "model with one transition (Dilution or Channel)"
+            )
+        return replace(self, rate=float(1 - np.diagonal(transition.matrix()).mean()))
+
+    def prepare(self, training: Training) -> None:
+        """Make the second network and its optimizer."""
+        self.second = _drawn_again(training.model, seed=training.recipe.seed)
+        weights = [weight for weight in self.second.parameters() if weight.requires_grad]
+        self.optimizer = optimizer_of(training.recipe, weights, device=training.compute.device)
+
+    def gradients(self, training: Training, batch: Batch) -> Tensor:
+        """Step the second network, and fill the gradients of the first."""
+        labels = training.labels(batch)
+        losses = [
+            cross_entropy(torch.log_softmax(training.logits(batch.x, model=model).float(), dim=1), labels)
+            for model in (training.model, self.second)
+        ]
+        assert self.rate is not None  # `knowing` has seen to it
+        forgotten = self.rate * min(1.0, (training.step + 1) / (self.warm_up * training.steps))
+        kept = max(1, round((1 - forgotten) * len(labels)))
+        first_finds, second_finds = (loss.detach().argsort(stable=True)[:kept] for loss in losses)
+        mine, others = losses[0][second_finds].mean(), losses[1][first_finds].mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        (mine + others).backward()  # type: ignore[no-untyped-call]
+        for group, own in zip(self.optimizer.param_groups, training.optimizer.param_groups, strict=True):
+            group["lr"] = own["lr"]
+        self.optimizer.step()
+        return mine.detach()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Keep the second network and its optimizer."""
+        return {**module_tensors("second", self.second), **optimizer_tensors("optimizer", self.optimizer)}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take them back."""
+        load_module("second", self.second, tensors, source=Path("the checkpoint"))
+        load_optimizer("optimizer", self.optimizer, tensors)
+
+
+def _drawn_again(model: nn.Module, *, seed: int) -> nn.Module:
+    """Copy a network, and draw anew the weights of each layer that says how (`reset_parameters`)."""
+    second = copy.deepcopy(model)
+    low, high = stream_key(seed, "co-teaching")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(high << 31 | low >> 1)
+        for module in second.cpu().modules():
+            reset: Any = getattr(module, "reset_parameters", None)
+            if reset is not None:
+                reset()
+    return second.to(next(model.parameters()).device)
