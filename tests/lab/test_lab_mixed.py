@@ -8,7 +8,7 @@ import pytest
 import murk
 from murk.errors import InputError
 from murk.lab import RunSettings, mixture, run_training
-from murk.noise import Channel
+from murk.noise import Channel, InstanceRate
 
 DIGITS = murk.load("digits")
 NOISE = murk.Dilution(2, num_classes=10)
@@ -54,3 +54,16 @@ def test_a_test_set_without_truth_gives_no_accuracy_and_says_why():
     )  # fmt: skip
     assert run.result.estimates == {"accuracy": None, "accuracy_last": None, "accuracy_from_votes": None}
     assert "not all known" in run.result.remarks["accuracy"]
+
+
+def test_noise_that_depends_on_the_image_is_weighed_by_its_mean_and_not_drawn_for_test_images():
+    mixed = mixture(DIGITS.train, InstanceRate(0.4, 10), seed=0)
+    again = mixture(DIGITS.train, InstanceRate(0.4, 10), seed=0)
+    votes = mixed.votes.batch(np.arange(1297)).labels
+    assert np.array_equal(votes, again.votes.batch(np.arange(1297)).labels)
+    assert not mixed.simulated
+    share = np.mean(votes != DIGITS.train.labels)
+    assert 0.33 < share < 0.47  # binomial and the spread of rates: less than 1e-6 outside
+    assert 1 - np.diagonal(mixed.noise.transition.matrix()).mean() == pytest.approx(0.4, abs=0.02)
+    with pytest.raises(InputError, match="go with a dilution"):
+        mixture(DIGITS.train, InstanceRate(0.4, 10), source="white", seed=0)

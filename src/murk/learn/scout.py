@@ -136,14 +136,15 @@ def _lacks_a_class(expectation: Expectation, transitions: np.ndarray) -> bool:
 
 
 def _trusted(expectation: Expectation, transitions: np.ndarray) -> bool:
-    """Say whether predictions are more often right than not, as far as the votes tell.
+    """Say whether predictions are more often right than not, as far as the votes for classes tell.
 
     Votes agree with right predictions at the rate of T's diagonal, with wrong ones at about that of its other entries.
     """
     best = expectation.log_probs.argmax(1)
-    pooled = expectation.counted(np.eye(expectation.log_probs.shape[1])[best])
+    classes = expectation.log_probs.shape[1]
+    pooled = expectation.counted(np.eye(classes)[best])[:, :, :classes]
     share = pooled / max(pooled.sum(), 1)
-    shared = np.einsum("s,ska->ka", share.sum((1, 2)), transitions)
-    right = float(np.diagonal(shared).mean())
-    wrong = (1 - right) / (shared.shape[1] - 1)
+    shared = np.einsum("s,ska->ka", share.sum((1, 2)), transitions[:, :, :classes])
+    right = float((np.diagonal(shared) / shared.sum(1)).mean())
+    wrong = (1 - right) / (classes - 1)
     return bool(np.einsum("sjj->", share) - wrong > TRUSTED * (right - wrong) > 0)
