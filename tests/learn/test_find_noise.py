@@ -1,5 +1,7 @@
 """Noise that nobody states is found while training: what is found, from where it goes on, and what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -127,5 +129,95 @@ def test_evidence_has_no_noise_to_be_found_and_other_words_are_refused() -> None
     assert isinstance(evidence, Evidence)
     with pytest.raises(InputError, match="noise is found from votes"):
         murk.fit("mlp1", DIGITS.train, evidence, noise="auto", **QUICK)
-    with pytest.raises(InputError, match='"auto" or "auto:one-right"'):
+    with pytest.raises(InputError, match='"auto:one-right" or "auto:dependent"'):
         murk.fit("mlp1", DIGITS.train, votes, noise="guess", **QUICK)
+
+
+def test_votes_for_none_of_these_are_answers_like_any_other() -> None:
+    """Half of all votes name no class; scouts that held them against predictions would never trust any."""
+    noise = Channel(np.concatenate([0.5 * Channel.symmetric(0.4, num_classes=10).transition.matrix(),
+                                    np.full((10, 1), 0.5)], axis=1))  # fmt: skip
+    votes = noise.draw(DIGITS.train.labels, seed=0)
+    found = find_noise("mlp1", DIGITS.train, votes, epochs=40, **QUICK)
+    assert error(found, noise) < 0.015
+    assert found.noise_rate.low < 0.4 < found.noise_rate.high
+
+
+def copied_votes() -> tuple[np.ndarray, Votes]:
+    """Two annotators of their own with 40 % wrong, and six who all copy one with 60 % wrong."""
+    labels = DIGITS.train.labels
+    rates = (0.4, 0.4, 0.6)
+    own = [Channel.symmetric(rate, num_classes=10).draw(labels, seed=seed).batch(np.arange(len(labels))).labels
+           for seed, rate in enumerate(rates)]  # fmt: skip
+    return labels, Votes.from_matrix(np.stack([*own, *[own[2]] * 5], axis=1), num_classes=10)
+
+
+def test_copies_are_found_and_count_less_and_what_is_learned_is_better() -> None:
+    _, votes = copied_votes()
+    fits = {
+        noise: murk.fit("mlp1", DIGITS.train, votes, noise=noise, epochs=30, **QUICK)
+        for noise in ("auto", "auto:dependent")
+    }
+    found = fits["auto:dependent"].found
+    assert found is not None and found.tempering is not None
+    assert found.tempering[2:].max() < 0.35  # six copies: a sixth each, or little more
+    assert found.tempering[:2].min() > 0.6
+    accuracies = {noise: fit.evaluate(DIGITS.test).value for noise, fit in fits.items()}
+    assert accuracies["auto:dependent"] > accuracies["auto"] + 0.02
+
+
+def test_a_search_among_copies_that_is_stopped_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    _, votes = copied_votes()
+    settings = {"noise": "auto:dependent", "epochs": 6, **QUICK}
+    whole = murk.fit("mlp1", DIGITS.train, votes, **settings)
+
+    class StoppedError(Exception):
+        pass
+
+    for phase in ("finding the noise, 1 of 3", "finding the noise, 3 of 3"):
+
+        def stop(progress: Progress, phase: str = phase) -> None:
+            if progress.phase == phase and progress.epoch is not None and progress.epoch.epoch == 3:
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            murk.fit("mlp1", DIGITS.train, votes, **settings, callbacks=[stop], checkpoint=tmp_path / "checkpoint",
+                     checkpoint_seconds=0)  # fmt: skip
+    resumed = murk.fit("mlp1", DIGITS.train, votes, **settings, checkpoint=tmp_path / "checkpoint")
+    assert whole.found is not None and resumed.found is not None
+    assert np.array_equal(whole.found.transition.value, resumed.found.transition.value)
+    assert np.array_equal(whole.found.tempering, resumed.found.tempering)
+    assert whole.history == resumed.history
+
+
+def test_who_repeats_whom_needs_votes_that_say_who_voted() -> None:
+    votes = Channel.symmetric(0.4, num_classes=10).draw(DIGITS.train.labels, seed=0)
+    with pytest.raises(InputError, match="say who voted"):
+        find_noise("mlp1", DIGITS.train, votes, "auto:dependent", **QUICK)
+    with pytest.raises(InputError, match="dependent without one_right"):
+        Unknown(one_right=True, dependent=True)
+    with pytest.raises(InputError, match="dependent without one_right"):
+        Unknown(by_annotator=False, dependent=True)
+
+
+def imbalanced(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Five classes of 100 : 60 : 30 : 10 : 1, each around a point of its own."""
+    shares = np.array([100, 60, 30, 10, 1])
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(np.arange(5), np.round(size * shares / shares.sum()).astype(int)))
+    centres = 1.5 * np.random.default_rng(99).normal(size=(5, 10))
+    return (centres[labels] + rng.normal(size=(len(labels), 10))).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("noise", [Channel.symmetric(0.4, num_classes=5), Channel(pair_flip(5, 0.4))])
+def test_classes_a_hundred_times_rarer_than_others_are_learned_as_well_as_with_the_noise_known(noise: Channel) -> None:
+    features, labels = imbalanced(0, 8000)
+    votes = noise.draw(labels, seed=0)
+    settings = {"epochs": 20, **QUICK}
+    found, told = (murk.fit("mlp1", features, votes, noise=way, **settings) for way in ("auto", noise))
+    test, truth = imbalanced(100, 20_000)
+    right = [fit.predict_probs(test).argmax(1) == truth for fit in (found, told)]
+    by_class = [[float(each[truth == k].mean()) for k in range(5)] for each in right]
+    assert np.abs(np.subtract(*by_class)).max() < 0.05
+    assert min(by_class[0]) > 0.5  # the rarest class has 40 examples, of which 24 have the right label
+    assert error(found.found, noise) < 0.05

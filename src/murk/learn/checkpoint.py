@@ -17,11 +17,11 @@ from murk.files import replace_file
 
 __all__ = ["checkpoint_files", "load_module", "module_tensors", "read_tensors", "scout_file", "write_tensors"]
 
-SCOUTS = 3  # at most, of one training
+SCOUTS = 5  # at most, of one training
 
 
 def scout_file(checkpoint: Path, number: int) -> Path:
-    """Name the file beside a training's checkpoint in which scout number 1, 2 or 3 keeps its own."""
+    """Name the file beside a training's checkpoint in which scout number 1, 2 ... keeps its own."""
     return checkpoint.with_name(f"{checkpoint.name}.scout{number}")
 
 

@@ -17,12 +17,13 @@ from murk.learn.checkpoint import scout_file
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.losses import EvidenceLoss, Loss
 from murk.learn.progress import Callback
-from murk.learn.scout import Look, Scout
+from murk.learn.scout import Look, Scout, Tempering, agreements
 from murk.learn.selection import held_out_examples
 from murk.learn.setting_up import groups_of, known_of, training_of
 from murk.learn.weighted import weighted
 from murk.measure import TransitionEstimate, estimate_transition
 from murk.measure.expectation import Expectation, maximise
+from murk.measure.shrinkage import tilt
 from murk.measure.source_votes import SourceVotes
 from murk.measure.transition import (
     VOTES_FOR_THEMSELVES,
@@ -68,11 +69,16 @@ def find_noise(
     which T is known but for the order of its rows - another first scout need not name them: it reads clusters of
     predictions. Of the two, the one that makes the votes likelier is gone on with.
 
+    Where annotators may repeat each other (`Unknown(dependent=True)`), a likelihood that counts their votes in full
+    says nothing. Then first scouts differ in how votes count: as much less as each annotator repeats the others, or in
+    full; and the answer "none of these" not at all, or likewise. Of those whose predictions agree with the other half's
+    votes as often as the best one's, within a standard error, the most cautious is gone on with.
+
     Args:
         model: as `fit`, like the other settings; each scout trains a network of its own.
         images: as `fit`.
         votes: of the N examples; their noise model is what is asked for, so ready-made evidence will not do.
-        noise: "auto", "auto:one-right", or `Unknown`, which says what is known nonetheless.
+        noise: "auto", "auto:one-right", "auto:dependent", or `Unknown`, which says what is known nonetheless.
         known: int [N], the true class where you know it, -1 elsewhere.
         groups: [N], as `fit`: never split between the halves.
         weights: float [N] > 0, how many times each example counts; None for once.
@@ -100,6 +106,10 @@ def find_noise(
         raise InputError(f"noise is found from votes, but {type(votes).__name__} came; give the votes it was made of")
     by_annotator = bool(votes.num_annotators) and not unknown.one_right
     by_annotator = by_annotator if unknown.by_annotator is None else unknown.by_annotator
+    if unknown.dependent and not by_annotator:
+        raise InputError(
+            "who repeats whom is told by votes that say who voted; give annotators, or leave out dependent"
+        )
     known, groups = known_of(known, len(as_source(images)), votes.num_classes), groups_of(groups, images)
     counted = SourceVotes.of(votes, by_annotator=by_annotator)
     refuse([weights_fault(weights, len(votes)), one_right_fault(counted, known) if unknown.one_right else ""])
@@ -108,19 +118,29 @@ def find_noise(
     audited = known is not None and bool((known >= 0).any())
     named_later = unknown.one_right or audited or counted.per_example >= VOTES_FOR_THEMSELVES
     keep = None if checkpoint is None else Path(checkpoint)
-    search = _Search(model, images, settings | {"seed": seed}, keep, checkpoint_seconds, callbacks, 2 + named_later)
+    tempered = _temperings(counted) if unknown.dependent else ()
+    scouts = 1 + (len(tempered) or 1 + named_later)
+    search = _Search(model, images, settings | {"seed": seed}, keep, checkpoint_seconds, callbacks, scouts)
     ours, others = held_out_examples(len(votes), 0.5, seed=seed, groups=groups)
     first = Scout(blank, ours, others, _uniform(counted))
-    tried = [search.follow(each) for each in (first, replace(first, clusters=True))[: 1 + named_later]]
-    best = max(tried, key=lambda each: each.loglik)
-    second = search.follow(Scout(blank, others, ours, best.transitions))
+    if tempered:
+        chosen, best = _most_cautious(search, first, tempered)
+        second = search.follow(_counting(Scout(blank, others, ours, best.transitions), chosen))
+    else:
+        tried = [search.follow(each) for each in (first, replace(first, clusters=True))[: 1 + named_later]]
+        best = max(tried, key=lambda each: each.score)
+        second = search.follow(Scout(blank, others, ours, best.transitions))
     log_probs = np.empty((len(votes), votes.num_classes))
     log_probs[others], log_probs[ours] = best.log_probs, second.log_probs
     if named_later:
         log_probs = _named(replace(blank, log_probs=log_probs), one_right=unknown.one_right)
+    shares = None
+    if tempered:
+        seen = replace(blank, log_probs=log_probs)
+        shares = chosen.of(seen, transitions_of_surest(seen))
     return estimate_transition(
         np.exp(log_probs), votes, known=known, groups=groups, weights=weights, one_right=unknown.one_right,
-        by_annotator=by_annotator, seed=seed,
+        by_annotator=by_annotator, tempering=shares, seed=seed,
     )  # fmt: skip
 
 
@@ -160,10 +180,49 @@ class _Search:
         return scout.best
 
 
+def _temperings(votes: SourceVotes) -> tuple[Tempering, ...]:
+    """Give the ways in which votes may count, the most cautious first."""
+    nones = (0.0, 1.0) if votes.num_answers > votes.num_classes else (1.0,)
+    return tuple(Tempering(power, none) for none in nones for power in (1.0, 0.0))
+
+
+def _shares(votes: SourceVotes, tempered: Tempering) -> np.ndarray:
+    """Give the shares [S, A] at the start, before anything is known of who repeats whom."""
+    shares = np.ones((votes.num_sources, votes.num_answers))
+    shares[:, votes.num_classes :] = tempered.none
+    return shares
+
+
+def _counting(scout: Scout, tempered: Tempering) -> Scout:
+    votes = replace(scout.votes, tempering=_shares(scout.votes.votes, tempered))
+    return replace(scout, votes=votes, tempered=tempered)
+
+
+def _most_cautious(search: _Search, first: Scout, tempered: Sequence[Tempering]) -> tuple[Tempering, Look]:
+    """Follow a first scout for each way to count; choose by the votes of the half that none of them has seen."""
+    looks = [search.follow(_counting(first, each)) for each in tempered]
+    seen = first.votes.rows(first.others)
+    agreed = [agreements(replace(seen, log_probs=look.log_probs)) for look in looks]
+    best = max(agreed, key=lambda each: float(each.mean()))
+    for way, look, own in zip(tempered, looks, agreed, strict=True):
+        behind = best - own
+        if behind.mean() <= behind.std(ddof=1) / np.sqrt(len(behind)):
+            return way, look
+    raise AssertionError("the best is never behind itself")
+
+
 def _uniform(votes: SourceVotes) -> Float[np.ndarray, "S K A"]:
-    """Give every source the same uniform noise, as far from chance as the votes of one example agree."""
+    """Give every source the same uniform noise, as far from chance as the votes of one example agree.
+
+    Annotators who may say "none of these" say it, and name classes, as often as each does: one who only ever names one
+    class tells by when.
+    """
     classes, answers = votes.num_classes, votes.num_answers
     tell = START if votes.per_example < 2 else votes.agreement
+    if answers > classes and votes.num_sources > 1:
+        came = np.asarray(votes.counts.sum(0)).reshape(votes.num_sources, answers) + 0.5
+        factor = (1 + (classes - 1) * tell) / (1 - tell)
+        return tilt(came / came.sum(1, keepdims=True), np.full(votes.num_sources, factor), classes)
     shared = np.full((classes, answers), (1 - tell) / classes)
     shared[range(classes), range(classes)] += tell
     if answers > classes:

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from murk.learn.training import Training
 from murk.measure.clusters import clustered
+from murk.measure.dependence import tempering_of
 from murk.measure.expectation import Expectation, maximise
 from murk.measure.transition import free_transitions, transitions_of_surest
 from murk.noise import Evidence
 
-__all__ = ["Look", "Scout"]
+__all__ = ["Look", "Scout", "Tempering", "agreements"]
 
 REFRESHES = 8  # over a training
 SURE_UNTIL = 0.5  # of the training: from then on all examples are read, before only the surest
@@ -33,12 +34,30 @@ class Look:
     Attributes:
         transitions: float64 [S, K, A], estimated there.
         log_probs: float64 [others, K], of the examples that the training does not see.
-        loglik: mean log likelihood of their votes, in nats an example.
+        score: mean log likelihood of their votes, in nats an example; or, where annotators may repeat each other and
+            there is no likelihood, the share of their votes that are for the predicted class.
     """
 
     transitions: np.ndarray
     log_probs: np.ndarray
-    loglik: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Tempering:
+    """How votes that may repeat each other are to count.
+
+    Attributes:
+        power: of what `murk.measure.dependence.tempering_of` finds: 0 for votes in full, 1 as it is found.
+        none: how much the answer "none of these" counts beside that.
+    """
+
+    power: float
+    none: float
+
+    def of(self, seen: Expectation, transitions: np.ndarray) -> np.ndarray:
+        """Give the shares [S, A]."""
+        return tempering_of(seen, transitions, power=self.power, none=self.none)
 
 
 @dataclass
@@ -58,12 +77,15 @@ class Scout:
     A training that has begun to learn noise by heart says less of the noise than it did; so of all these times, the one
     whose probabilities made the other half's votes likeliest is kept in `best`.
 
+    With `tempered`, each look also finds how much every source repeats the others, and votes count that much less.
+
     Attributes:
         votes: log probabilities left open, and the votes of all N examples.
         trained: int64, the examples that are trained on.
         others: int64, those that are not.
         transitions: float64 [S, K, A], at present.
         clusters: whether clusters of predictions stand for classes early on.
+        tempered: how votes that may repeat each other are to count; None where they do not.
         best: what it saw at the best time; None before the first look.
     """
 
@@ -72,6 +94,7 @@ class Scout:
     others: np.ndarray
     transitions: np.ndarray
     clusters: bool = False
+    tempered: Tempering | None = None
     best: Look | None = None
 
     def evidence(self) -> Evidence:
@@ -86,13 +109,17 @@ class Scout:
             return
         seen = replace(self.votes.rows(self.others), log_probs=training.log_probs(self.others).astype(np.float64))
         surest = transitions_of_surest(seen)
+        if self.tempered is not None:
+            seen = replace(seen, tempering=self.tempered.of(seen, surest))
         settled = maximise(seen, surest, free_transitions, steps=EM_STEPS)
-        if self.best is None or settled.loglik > self.best.loglik:
-            self.best = Look(settled.transitions, seen.log_probs, settled.loglik)
+        score = settled.loglik if self.tempered is None else float(agreements(seen).mean())
+        if self.best is None or score > self.best.score:
+            self.best = Look(settled.transitions, seen.log_probs, score)
         early = epoch <= SURE_UNTIL * epochs
         if early and self.clusters:
             self._weigh(training, transitions_of_surest(_clusters_of(seen, seed=training.recipe.seed)))
         elif _trusted(seen, surest) and not (early and _lacks_a_class(seen, self.transitions)):
+            self.votes = replace(self.votes, tempering=seen.tempering)
             self._weigh(training, surest if early else settled.transitions)
 
     def _weigh(self, training: Training, transitions: np.ndarray) -> None:
@@ -102,6 +129,8 @@ class Scout:
     def tensors(self) -> dict[str, Tensor]:
         """Give the transitions at present and what is best so far, for the checkpoint."""
         kept = {"transitions": self.transitions}
+        if self.votes.tempering is not None:
+            kept["tempering"] = self.votes.tempering
         if self.best is not None:
             kept |= {f"best/{field.name}": getattr(self.best, field.name) for field in fields(Look)}
         return {name: torch.from_numpy(np.array(array)) for name, array in kept.items()}
@@ -115,8 +144,20 @@ class Scout:
             if array.shape != shapes.get(name, ()):
                 raise ValueError(f"{name} of shape {array.shape}, not {shapes.get(name, ())}")
         if best:
-            self.best = Look(best["transitions"], best["log_probs"], float(best["loglik"]))
+            self.best = Look(best["transitions"], best["log_probs"], float(best["score"]))
+        if self.votes.tempering is not None:
+            if kept["tempering"].shape != self.votes.tempering.shape:
+                raise ValueError(f"tempering of shape {kept['tempering'].shape}")
+            self.votes = replace(self.votes, tempering=kept["tempering"])
         self._weigh(training, kept["transitions"])
+
+
+def agreements(seen: Expectation) -> np.ndarray:
+    """Give the share of each example's votes for classes that are for the predicted one: [examples with a vote]."""
+    counts = seen.votes.per_class()[:, : seen.votes.num_classes].toarray()
+    total = counts.sum(1)
+    voted = total > 0
+    return np.asarray(counts[voted, seen.log_probs[voted].argmax(1)] / total[voted])
 
 
 def _clusters_of(predicted: Expectation, *, seed: int) -> Expectation:

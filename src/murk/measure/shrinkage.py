@@ -7,9 +7,10 @@ from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
-__all__ = ["flat", "shrunk", "strength_towards"]
+__all__ = ["flat", "shrunk", "strength_towards", "tilt", "tilted"]
 
 WEAKEST, STRONGEST = 1.0, 1e6  # votes that the simpler matrix may be worth
+TILTS, MOST_TILT = 60, 1e4
 SMOOTHING = 0.5  # votes added on either side of a rate, so that none is 0 or 1
 
 
@@ -30,6 +31,36 @@ def flat(votes: Float[np.ndarray, "S K A"]) -> Float[np.ndarray, "S K A"]:
     out[:, range(classes), range(classes)] = ((1 - none) * rate)[:, None]
     out[:, :, classes:] = none[:, None, None]
     return out
+
+
+def tilted(votes: Float[np.ndarray, "S K A"]) -> Float[np.ndarray, "S K A"]:
+    """Give each source its own share of every answer, and one factor by which the right answer is likelier.
+
+    T[j, k] proportional to b_k g^[j = k], with g >= 1: a source that only ever names one class, or mostly none, still
+    says something by when it does. Fitted by scaling in turn b to how often each answer came, and g to how often it was
+    right, until both are met.
+    """
+    sources, classes = votes.shape[:2]
+    came, right = votes.sum(1) + SMOOTHING, np.einsum("sjj->s", votes[:, :, :classes]) + SMOOTHING
+    wrong = votes[:, :, :classes].sum((1, 2)) + 2 * SMOOTHING - right
+    members = votes.sum(2)
+    base, factor = came / came.sum(1, keepdims=True), np.full(sources, 2.0)
+    for _ in range(TILTS):
+        expected = np.einsum("sj,sjk->sk", members, tilt(base, factor, classes)) + SMOOTHING
+        base = base * came / expected
+        base /= base.sum(1, keepdims=True)
+        own = tilt(base, factor, classes)
+        met = np.einsum("sj,sjj->s", members, own[:, :, :classes]) + SMOOTHING
+        missed = np.einsum("sj,sjk->s", members, own[:, :, :classes]) + 2 * SMOOTHING - met
+        factor = np.clip(factor * (right / wrong) / (met / missed), 1.0, MOST_TILT)
+    return tilt(base, factor, classes)
+
+
+def tilt(base: Float[np.ndarray, "S A"], factor: Float[np.ndarray, " S"], classes: int) -> Float[np.ndarray, "S K A"]:
+    """Give T[j, k] proportional to base[k], the right answer being `factor` times as likely."""
+    rows = np.repeat(base[:, None, :], classes, axis=1)
+    rows[:, range(classes), range(classes)] *= factor[:, None]
+    return np.asarray(rows / rows.sum(2, keepdims=True))
 
 
 def strength_towards(votes: Float[np.ndarray, "*S K A"], towards: Float[np.ndarray, "*S K A"]) -> tuple[float, float]:
@@ -62,8 +93,8 @@ def shrunk(votes: Float[np.ndarray, "S K A"]) -> tuple[Float[np.ndarray, "S K A"
     """Estimate transitions, rows free but drawn together.
 
     One source: towards its flat matrix. Several: the transition that all share is found so first; then each source is
-    drawn towards that, or towards its own flat matrix, or towards answers that do not depend on the class (a source
-    that knows nothing), whichever makes the counts likelier.
+    drawn towards that, or towards its own flat matrix, or its tilted one, or towards answers that do not depend on the
+    class (a source that knows nothing), whichever makes the counts likelier.
 
     Returns:
         Transitions [S, K, A] and the strength of the last shrinkage, in votes a class.
@@ -74,7 +105,7 @@ def shrunk(votes: Float[np.ndarray, "S K A"]) -> tuple[Float[np.ndarray, "S K A"
         return shared, strength
     answered = votes.sum(1, keepdims=True) + SMOOTHING
     blind = np.broadcast_to(answered / answered.sum(2, keepdims=True), votes.shape)
-    bases = (np.broadcast_to(shared, votes.shape), flat(votes), blind)
+    bases = (np.broadcast_to(shared, votes.shape), flat(votes), tilted(votes), blind)
     best = max(bases, key=lambda base: strength_towards(votes, base)[1])
     return _drawn(votes, best)
 

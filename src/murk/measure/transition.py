@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from murk.errors import refuse
+from murk.errors import InputError, refuse
 from murk.measure.confident import surest
 from murk.measure.estimate import level_fault
 from murk.measure.expectation import Expectation, Maximum, maximise
 from murk.measure.naming import best_naming, score_by_known, score_by_one_right
-from murk.measure.noise_family import FAMILIES, FOLDS, choose_family
+from murk.measure.noise_family import FAMILIES, FOLDS, Choice, choose_family
 from murk.measure.predicted import read_array
 from murk.measure.repeated import repeat
 from murk.measure.shrinkage import shrunk
@@ -47,6 +47,7 @@ def estimate_transition(
     weights: Any = None,
     one_right: bool = False,
     by_annotator: bool = False,
+    tempering: Any = None,
     confidence_level: float = 0.95,
     seed: int = 0,
 ) -> TransitionEstimate:
@@ -71,6 +72,9 @@ def estimate_transition(
         weights: float [N] > 0, how many times each example counts; None for once.
         one_right: whether exactly one vote of each example is right (exact dilution); then Q is estimated, and T of it.
         by_annotator: whether each annotator has a transition of their own.
+        tempering: float [S, K] (or [S, K + 1] where "none of these" was answered), how much each annotator's answers
+            count, in [0, 1], where they repeat each other. Families are then not compared, for want of a likelihood:
+            each annotator has a transition.
         confidence_level: of each interval, in (0, 1).
         seed: of folds and repeats.
 
@@ -94,8 +98,12 @@ def estimate_transition(
     expectation, members = _read(
         probs, votes, known=known, groups=groups, weights=weights, one_right=one_right, by_annotator=by_annotator
     )
+    expectation = replace(expectation, tempering=_tempering_of(tempering, expectation.votes))
     start = _start_of(expectation)
-    choice = choose_family(expectation, start, groups=members, seed=seed)
+    if expectation.tempering is None:
+        choice = choose_family(expectation, start, groups=members, seed=seed)
+    else:
+        choice = Choice(list(FAMILIES)[-1], {}, {})
     update = FAMILIES["uniform" if choice.family == "none" else choice.family]
     found = maximise(expectation, start, update, steps=STEPS_ALONE, tolerance=1e-9)
     repeats = repeat(found, update, groups=members, seed=seed)
@@ -135,6 +143,17 @@ def _read(
     if array is not None:
         log_probs = np.log(np.maximum(array, LEAST_PROBABILITY, dtype=np.float64))
     return Expectation(counted, log_probs, known, one_right, weights_of(weights)), members
+
+
+def _tempering_of(tempering: Any, votes: SourceVotes) -> np.ndarray | None:
+    if tempering is None:
+        return None
+    array = read_array(tempering, what="tempering")
+    wanted = (votes.num_sources, votes.num_answers)
+    if array.shape == wanted and array.dtype.kind in "iuf" and ((array >= 0) & (array <= 1)).all():
+        return array.astype(np.float64)
+    raise InputError(f"tempering is {wanted} shares in [0, 1], of each annotator and answer, but {array.dtype} of "
+                     f"{array.shape} came")  # fmt: skip
 
 
 def _probs_fault(probs: np.ndarray, shape: tuple[int, int]) -> str:

@@ -31,12 +31,14 @@ class TransitionEstimate:
         noise: the noise model, ready to weigh votes by.
         transition: [K, A], T[j, k] = P(a vote says k given truth j); of all annotators together, where there are such.
             A is K, or K + 1 where "none of these" was answered.
-        noise_rate: P(a vote does not name the true class).
-        margin: [K], T[j, j] - max_k T[j, k]: where it is positive, plain training has the right goal.
+        noise_rate: P(a vote for a class names another than the true one).
+        margin: [K], T[j, j] less the largest T[j, k] of another class k: where it is positive, plain training has the
+            right goal.
         shares: float64 [K], the share of each class among the examples.
         behind: nats an example by which each family's held-out log likelihood is behind the best one's.
         unnamed: classes that could as well be called otherwise: the votes and the assumption that right votes are the
             most frequent do not tell. Audited labels name their own classes, the one right vote names all.
+        tempering: float64 [S, A], how much each annotator's answers count, where they may repeat each other; or None.
     """
 
     family: str
@@ -47,6 +49,7 @@ class TransitionEstimate:
     shares: Float[np.ndarray, " K"]
     behind: dict[str, float]
     unnamed: tuple[int, ...]
+    tempering: Float[np.ndarray, "S A"] | None = None
 
     @property
     def identified(self) -> bool:
@@ -59,6 +62,7 @@ class TransitionEstimate:
             "family": self.family, "transition": self.transition.to_dict(), "noise_rate": self.noise_rate.to_dict(),
             "margin": self.margin.to_dict(), "shares": self.shares.tolist(), "unnamed": list(self.unnamed),
             "behind": {name: nats if np.isfinite(nats) else None for name, nats in self.behind.items()},
+            "tempering": None if self.tempering is None else self.tempering.tolist(),
         }  # fmt: skip
 
     def sentences(self, class_names: tuple[str, ...] | None = None) -> tuple[str, ...]:
@@ -80,6 +84,9 @@ class TransitionEstimate:
         else:
             said.append(f"Plain training would not be enough: in class {_listed(weak, names)} a wrong label may be as "
                         "frequent as the right one.")  # fmt: skip
+        if self.tempering is not None:
+            least, most = (f"{share:.0%}" for share in (self.tempering[:, 0].min(), self.tempering[:, 0].max()))
+            said.append(f"Annotators may repeat each other: a vote counts as {least} to {most} of an independent one.")
         return tuple(said)
 
 
@@ -111,9 +118,10 @@ def estimate_of(found: Maximum, choice: Choice, repeats: Repeats, *, confidence_
     per_class = votes.sum((0, 2)) + 1.0
     low, high = beta_interval(at, drawn.std(0, ddof=1), votes_at_most=per_class[:, None], **level)
     right = np.einsum("rk,rkk->r", repeats.shares, drawn[:, :, :classes])
-    rate = 1 - float(shares @ np.diagonal(at))
+    right = right / np.einsum("rk,rka->r", repeats.shares, drawn[:, :, :classes])
+    rate = 1 - float(shares @ np.diagonal(at)) / float(shares @ at[:, :classes].sum(1))
     rate_low, rate_high = beta_interval(
-        np.array(rate), right.std(ddof=1), votes_at_most=np.array(max(votes.sum(), 1.0)), **level
+        np.array(rate), right.std(ddof=1), votes_at_most=np.array(max(votes[:, :, :classes].sum(), 1.0)), **level
     )
     audited = np.zeros(0, np.int64) if expectation.known is None else expectation.known[expectation.known >= 0]
     open_classes = np.zeros(0, np.int64) if expectation.one_right else np.setdiff1d(np.arange(classes), audited)
@@ -121,7 +129,8 @@ def estimate_of(found: Maximum, choice: Choice, repeats: Repeats, *, confidence_
         family=choice.family, noise=_noise_of(found, choice.family, alpha), shares=shares, behind=choice.behind,
         transition=Estimate(at, low, high, method=METHOD, **level),
         noise_rate=Estimate(rate, float(rate_low), float(rate_high), method=METHOD, **level),
-        margin=_margin(at, drawn, **level), unnamed=_unnamed(at, drawn, among=open_classes),
+        margin=_margin(at[:, :classes], drawn[:, :, :classes], **level),
+        unnamed=_unnamed(at, drawn, among=open_classes), tempering=expectation.tempering,
     )  # fmt: skip
 
 
@@ -133,7 +142,10 @@ def _alpha(found: Maximum) -> int:
 def _noise_of(found: Maximum, family: str, alpha: int) -> NoiseModel:
     transitions, classes = found.transitions, found.expectation.votes.num_classes
     if "annotator" in family:
-        return Annotators(transitions)
+        tempering = found.expectation.tempering
+        if tempering is not None:  # of votes for classes, which count alike, and for "none of these"
+            tempering = np.stack([tempering[:, 0], tempering[:, -1]], axis=1)
+        return Annotators(transitions, tempering=tempering)
     shared = transitions[0]
     square = shared.shape[1] == classes
     simple = Flat(classes, float(shared[0, 0])) if family in ("none", "uniform") and square else Matrix(shared)

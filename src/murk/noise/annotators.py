@@ -28,9 +28,13 @@ class Annotators:
     Args:
         transitions: float [A, K, K] (or [A, K, K + 1] with "none of these"); rows sum to one.
         votes_per_example: how many different annotators `draw` asks about each example, in [1, A].
+        tempering: float [A, 2] in [0, 1], how much each annotator's votes for classes count, and their votes for "none
+            of these", where annotators repeat each other (copied scrapes, labelling functions); None for in full. With
+            it the evidence is no longer normalised over votes: noise models cannot be compared by it.
 
     Raises:
-        InputError: a faulty matrix (its annotator is named), or votes_per_example out of range; all faults together.
+        InputError: a faulty matrix (its annotator is named), votes_per_example or tempering out of range; all faults
+            together.
 
     Example:
         >>> Annotators(np.stack([np.eye(3), np.full((3, 3), 1 / 3)])).num_annotators
@@ -41,6 +45,7 @@ class Annotators:
 
     transitions: Any
     votes_per_example: int = 1
+    tempering: Any = None
 
     def __post_init__(self) -> None:
         """Read every annotator's matrix."""
@@ -59,7 +64,15 @@ class Annotators:
                 patterns.append(Matrix(rows))
             except InputError as error:
                 faults.append(f"annotator {annotator}: {error}")
+        tempering = None if self.tempering is None else real_numbers(self.tempering, what="tempering")
+        if tempering is not None and (
+            tempering.shape != (len(transitions), 2) or not ((tempering >= 0) & (tempering <= 1)).all()
+        ):
+            faults.append(f"tempering is [A, 2] = ({len(transitions)}, 2) shares in [0, 1], but {tempering.shape} came")
         refuse(faults)
+        if tempering is not None:
+            tempering.setflags(write=False)
+        object.__setattr__(self, "tempering", tempering)
         transitions = np.stack([pattern.matrix() for pattern in patterns])
         transitions.setflags(write=False)
         object.__setattr__(self, "transitions", transitions)
@@ -67,11 +80,13 @@ class Annotators:
         object.__setattr__(self, "_patterns", tuple(patterns))
 
     def __eq__(self, other: object) -> bool:
-        """Compare the matrices and the votes per example."""
+        """Compare the matrices, the votes per example and the tempering."""
         if not isinstance(other, Annotators):
             return NotImplemented
         same = self.votes_per_example == other.votes_per_example
-        return same and np.array_equal(self.transitions, other.transitions)
+        both = (self.tempering, other.tempering)
+        alike = both[0] is both[1] if any(each is None for each in both) else np.array_equal(*both)
+        return same and alike and np.array_equal(self.transitions, other.transitions)
 
     def __hash__(self) -> int:
         """Hash the matrices and the votes per example."""
@@ -133,6 +148,10 @@ class Annotators:
         each = log_of(self.transitions)[votes.annotators, :, votes.labels]  # [V, K]
         if votes.weights is not None:
             each = np.where(np.isneginf(each), each, votes.weights[:, None] * each)
+        if self.tempering is not None:
+            share = self.tempering[votes.annotators, (votes.labels == self.num_classes).astype(int)][:, None]
+            never = np.isneginf(each)
+            each = np.where(never & (share > 0), each, share * np.where(never, 0.0, each))
         values = np.zeros((len(votes), self.num_classes))
         np.add.at(values, votes.rows, each)
         return dense_evidence(values, votes.indices, model="the annotators")

@@ -64,7 +64,8 @@ def noise_state(noise: NoiseModel) -> dict[str, Any]:
         votes = noise.votes_per_example
         return {"kind": "channel", "transition": _pattern_state(noise.transition), "votes_per_example": votes}
     if isinstance(noise, Annotators):
-        return {"kind": "annotators", "transitions": noise.transitions, "votes_per_example": noise.votes_per_example}
+        state = {"kind": "annotators", "transitions": noise.transitions, "votes_per_example": noise.votes_per_example}
+        return state if noise.tempering is None else {**state, "tempering": noise.tempering}
     raise InputError(f"only Dilution, Channel and Annotators can be written, but {type(noise).__name__} came")
 
 
@@ -81,7 +82,9 @@ def noise_from_state(state: dict[str, Any]) -> NoiseModel:
         if state["kind"] == "channel":
             return Channel(_pattern_from_state(state["transition"]), votes_per_example=state["votes_per_example"])
         if state["kind"] == "annotators":
-            return Annotators(state["transitions"], votes_per_example=state["votes_per_example"])
+            return Annotators(
+                state["transitions"], votes_per_example=state["votes_per_example"], tempering=state.get("tempering")
+            )
     except (KeyError, TypeError) as error:
         raise InputError(f"a noise model's description lacks or garbles {error}") from error
     raise InputError(f"noise is dilution, channel or annotators, but {state['kind']!r} came")
