@@ -98,14 +98,37 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
+def table(result: dict[str, Any]) -> str:
+    """The runs as the rows of a page: mean over seeds, with the t-interval from two seeds on."""
+    lines = [
+        "| noise | right, selected | bar | T off by, an entry | found | classes named | seeds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        runs = [run for run in result["runs"] if run["setting"] == row["setting"]]
+        mean = {name: float(np.mean([run[name] for run in runs])) for name in ("selected", "error_per_entry")}
+        spread = f" ({row['selected']['low']:.1%} to {row['selected']['high']:.1%})" if len(runs) > 1 else ""
+        bar = f"{row['bar']:.1%}" if "bar" in row else "-"
+        named = "yes" if all(row["identified"]) else "no" if not any(row["identified"]) else "some"
+        lines.append(
+            f"| {row['setting']} | {mean['selected']:.1%}{spread} | {bar} | {mean['error_per_entry']:.4f} | "
+            f"{', '.join(row['families'])} | {named} | {len(runs)} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--table", action="store_true", help="run nothing; print the page's table")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(train(*json.loads(arguments.one))))
+        return
+    if arguments.table:
+        print(table(json.loads(RESULTS.read_text())))
         return
     cells = [(setting, seed) for seed in range(arguments.seeds) for setting in SETTINGS]
     run_cells(__file__, RESULTS, cells, names=("setting", "seed"), jobs=arguments.jobs, summary=summary)

@@ -41,7 +41,26 @@ def test_digits_of_scikit_learn_reach_their_bars_and_a_miss_is_named(script):
     assert len(digits.missed(result)) == 2 and "margin 0.0200 at least, but the bar is 0.03" in digits.missed(result)
 
 
+def test_the_table_of_the_page_of_unknown_noise_is_that_of_the_result_file(script):
+    unknown = script("unknown_noise")
+    result = json.loads(unknown.RESULTS.read_text(encoding="utf-8"))
+    assert result["rows"] == unknown.summary(result["runs"])
+    assert unknown.table(result) in (ROOT / "docs" / "unknown-noise.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("options", [["--images", "3"], ["--side", "32"], ["--processes", "1"], ["--repeats", "1"]])
+def test_the_tables_of_the_page_of_methods_are_those_of_the_result_file(script):
+    methods = script("methods")
+    assert methods.tables(methods.what_is_shown()) in (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_of_the_page_of_texts_are_those_of_the_result_file(script):
+    texts = script("weak_supervision")
+    result = json.loads(texts.RESULTS.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "text.md").read_text(encoding="utf-8")
+    assert all(table(result) in page for table in (texts.table, texts.differences_table, texts.told_table))
+
+
 def test_a_run_of_decoding_on_other_numbers_is_printed_and_leaves_the_result(
     script, tmp_path, monkeypatch, capsys, options
 ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -206,3 +207,26 @@ def _read_until(process, sign):
 
 def _weights(folder):
     return hashlib.sha256((folder / "fit" / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def test_another_method_trains_and_its_settings_are_kept(murk_json):
+    gce = murk_json(f"train digits --noise symmetric:0.2 --method gce:q=0.5 {SHORT} -o gce")
+    assert gce["settings"]["method"] == "gce:q=0.5"
+    assert gce["facts"]["recipe"]["method"] == "gce:q=0.5"
+    untold = murk_json(f"train digits --noise symmetric:0.2 --method forward --weigh-as untold {SHORT} -o forward")
+    assert untold["facts"]["recipe"]["method"] == "forward:quantile=0.97"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--method gcee", "did you mean 'gce'"),
+        ("--method gce:q=2", r"`q` is a number in \(0, 1\]"),
+        ("--method gce --loss pairs", "a method has a loss of its own"),
+    ],
+)
+def test_a_method_that_cannot_be_is_refused_before_anything_is_trained(murk, tmp_path, options, said):
+    ended = murk(f"train digits --noise symmetric:0.2 {options} -o run")
+    assert ended.exit_code == 2
+    assert re.search(said, ended.stderr)
+    assert not (tmp_path / "run").exists()

@@ -43,6 +43,7 @@ from murk.lab.result import FACTS, FIT, PREDICTIONS
 from murk.lab.run import difference
 from murk.learn import Progress
 from murk.learn.checkpoint import checkpoint_files
+from murk.learn.methods import METHODS, method_named
 from murk.learn.progress import TRAINING
 from murk.models import Classifier
 
@@ -90,12 +91,19 @@ def train(
     model: Annotated[str, typer.Option("--model", help=MODEL_HELP)] = "auto",
     allow_import: AllowImport = False,
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the head on an imported backbone alone.")] = False,
-    loss: Annotated[str, typer.Option("--loss", help="evidence, pairs, soft-labels, composite, h-alpha.")] = "evidence",
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="evidence unless said; pairs, soft-labels, composite, h-alpha.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option("--method", help=f"Another way to learn: {', '.join(METHODS)}; elr:pull=1 sets what it has."),
+    ] = None,
     weigh_as: Annotated[
         str,
         typer.Option(
             "--weigh-as",
-            help="given; independent: forget that exactly one vote is right; auto: find the noise; auto:one-right.",
+            help="given; independent: forget that exactly one vote is right; auto: find the noise; auto:one-right; "
+            "auto:dependent.",
         ),
     ] = "given",
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; by a rule unless said.")] = None,
@@ -123,9 +131,11 @@ def train(
     _refuse_foreign(out)
     refuse_model(model, frozen=frozen, allow_import=allow_import)
     noise, weigh_as = (None, noise) if noise in FOUND else (noise, weigh_as)
+    loss = "evidence" if loss is None and method is None else loss
     settings = RunSettings(
-        model=model, loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-        held_out=held_out, augment=augment, consistency=consistency, precision=precision, seed=seed,
+        model=model, method=method, loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size,
+        learning_rate=learning_rate, held_out=held_out, augment=augment, consistency=consistency, precision=precision,
+        seed=seed,
     )  # fmt: skip
     _refuse_unchanged_views(settings)
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
@@ -134,7 +144,7 @@ def train(
     data = voted(
         place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
         source=source, test_labels=None if test_labels is None else test_labels.value,
-        without_noise=WITHOUT_NOISE if loss in NEED_NOISE and not to_find else "", seed=seed,
+        without_noise=WITHOUT_NOISE if _needs_noise(settings) and not to_find else "", seed=seed,
     )  # fmt: skip
     if to_find:
         data.described["noise"] = data.described["noise"] or weigh_as
@@ -151,6 +161,13 @@ def train(
         print_json({"out": str(out), **result.to_dict()})
     else:
         _print_result(result, data.told, out)
+
+
+def _needs_noise(settings: RunSettings) -> bool:
+    """Say whether the training cannot begin without a noise model."""
+    if settings.method is not None:
+        return method_named(settings.method).noise_is == "needed"
+    return settings.loss in NEED_NOISE
 
 
 def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, out: Path, **compute: Any) -> Result:

@@ -12,7 +12,7 @@ from murk.learn.protocol import PROTOCOLS
 
 __all__ = ["FOUND", "WEIGH_AS", "RunSettings"]
 
-FOUND = ("auto", "auto:one-right")
+FOUND = ("auto", "auto:one-right", "auto:dependent")
 WEIGH_AS = ("given", "independent", "untold", *FOUND)
 MODEL_OPTIONS = ("width", "norm", "dropout", "stem")
 
@@ -29,7 +29,7 @@ class RunSettings:
         loss: a name of `murk.learn.LOSSES`.
         weigh_as: "given" weighs votes by the noise model as it is; "independent" forgets that exactly one vote of a
             dilution is right; "untold" tells the training nothing of the noise; "auto" forgets all of it, and finds it
-            while training; "auto:one-right" forgets all else.
+            while training; "auto:one-right" forgets all else; "auto:dependent" lets annotators repeat each other.
         epochs: passes over the training examples, >= 1.
         batch_size: examples a step, >= 1.
         learning_rate: the optimizer's highest rate, > 0.
@@ -74,7 +74,7 @@ class RunSettings:
             "" if self.loss is None else name_fault("a loss", self.loss, LOSSES),
             name_fault("weigh_as", self.weigh_as, WEIGH_AS), _method_fault(self.method),
             "" if self.method is None or self.loss is None else
-            f"a method has a loss of its own: give method {self.method!r} or loss {self.loss!r}",
+            "a method has a loss of its own; give method or loss",
             "" if self.seed >= 0 else f"a seed is a whole number >= 0, but {self.seed} came",
         ])  # fmt: skip
 

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from murk.errors import name_fault, nearest, refuse
 from murk.lab.run_settings import WEIGH_AS, RunSettings
 from murk.learn import LOSSES
+from murk.learn.methods import method_named
 from murk.learn.protocol import PROTOCOLS
 
 __all__ = ["Setting", "read_settings"]
@@ -31,6 +32,12 @@ def _one_of(what: str, known: Collection[str]) -> AfterValidator:
         return name
 
     return AfterValidator(named)
+
+
+def _read_method(text: str) -> str:
+    """Let a field be a method's name with its settings."""
+    method_named(text)
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +77,7 @@ class Setting(RunSettings):
     watch: bool = False
     # the settings of RunSettings, with the names and ranges that a file is held to
     protocol: Annotated[str, _one_of("a protocol", PROTOCOLS)] = "evidence"
-    method: str | None = None
+    method: Annotated[str, AfterValidator(_read_method)] | None = None
     loss: Annotated[str, _one_of("a loss", LOSSES)] | None = None
     weigh_as: Annotated[str, _one_of("weigh_as", WEIGH_AS)] = "given"
     epochs: Count | None = None
@@ -102,6 +109,7 @@ def _contradictions(given: Mapping[str, Any], *, unread: AbstractSet[str] = froz
         ({"delta", "ranking"}, ("delta" in said) == ("ranking" in said),
          "structured noise needs both delta and ranking"),
         ({"delta", "alpha"}, "delta" not in said or "alpha" in said, "delta goes with alpha"),
+        ({"method", "loss"}, not {"method", "loss"} <= said, "a method has a loss of its own; give method or loss"),
         ({"epochs", "passes"}, not {"epochs", "passes"} <= said, "give epochs or passes, not both"),
         ({"source", "train_size"}, given.get("source") != "fresh" or "train_size" in said,
          "fresh images are those that train_size leaves over; give train_size"),

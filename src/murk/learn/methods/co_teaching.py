@@ -16,7 +16,7 @@ from murk.errors import InputError
 from murk.learn.checkpoint import load_module, module_tensors
 from murk.learn.losses import cross_entropy
 from murk.learn.method import Batch, Method
-from murk.learn.methods.settings import share
+from murk.learn.methods.settings import positive, share
 from murk.learn.optimizer import load_optimizer, optimizer_of, optimizer_tensors
 from murk.noise import NoiseModel
 from murk.noise.draws import stream_key
@@ -31,27 +31,27 @@ __all__ = ["CoTeaching"]
 class CoTeaching(Method):
     """Of each batch, each network is shown the share 1 - forgotten on which the other's loss is least.
 
-    `forgotten` rises from 0 to the noise rate over the first part of the training. The second network starts from
+    `forgotten` rises from 0 to the noise rate over the first epochs. The second network starts from
     weights of its own; the first one is the result. A step takes twice as long.
 
     Args:
         rate: share of the votes that are wrong, in [0, 1); None to take it from the noise model.
-        warm_up: share of the training over which `forgotten` rises, in (0, 1].
+        warm_up: epochs over which `forgotten` rises, > 0; a shorter training never gets to the whole rate.
 
     Raises:
         InputError: a setting out of range, or neither a rate nor a noise model.
     """
 
     rate: float | None = None
-    warm_up: float = 0.2
+    warm_up: float = 10.0
     name: ClassVar[str] = "co-teaching"
-    source: ClassVar[str] = "Han et al. 2018, arXiv 1804.06872; over its first 10 epochs; here a fifth"
+    source: ClassVar[str] = "Han et al. 2018, arXiv 1804.06872; its 10 epochs, and the true noise rate as there"
     noise_is: ClassVar[str] = "needed"
 
     def __post_init__(self) -> None:
         """Check the settings."""
         self.rate = None if self.rate is None else share(self.rate, "rate", below_one=True)
-        self.warm_up = share(self.warm_up, "warm_up", above_zero=True)
+        self.warm_up = positive(self.warm_up, "warm_up")
 
     def knowing(self, noise: NoiseModel | None) -> CoTeaching:
         """Take the noise rate from the noise model: the mean over classes of what is wrong."""
@@ -79,9 +79,12 @@ class CoTeaching(Method):
             for model in (training.model, self.second)
         ]
         assert self.rate is not None  # `knowing` has seen to it
-        forgotten = self.rate * min(1.0, (training.step + 1) / (self.warm_up * training.steps))
+        forgotten = self.rate * min(1.0, (training.step + 1) / (self.warm_up * training.steps_per_epoch))
         kept = max(1, round((1 - forgotten) * len(labels)))
-        first_finds, second_finds = (loss.detach().argsort(stable=True)[:kept] for loss in losses)
+        unsaid = labels < 0  # no loss, but nothing to learn from either
+        first_finds, second_finds = (
+            loss.detach().masked_fill(unsaid, torch.inf).argsort(stable=True)[:kept] for loss in losses
+        )
         mine, others = losses[0][second_finds].mean(), losses[1][first_finds].mean()
         self.optimizer.zero_grad(set_to_none=True)
         (mine + others).backward()  # type: ignore[no-untyped-call]

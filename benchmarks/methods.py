@@ -1,0 +1,82 @@
+"""Methods under one protocol: what has run so far, as pictures, numbers and the tables of docs/methods.md.
+
+python benchmarks/methods.py            draws docs/pictures/methods/ from results/methods_small.json, prints the tables
+python benchmarks/methods.py STORE ...  first adds to that file what the stores have run
+
+The runs themselves: MURK_DATA=FOLDER murk reproduce methods sam --size small, some fifteen hours of one core, in as
+many parts as one likes. The file of results is what `murk study import` takes: anyone can go on from it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from murk.lab import Store
+from murk.lab.study_results import ReportedRun, StudyResults, take_over
+from murk.paper import COMPARISONS, Drawn, draw_figure, plan_figures, size_named
+from murk.paper.gallery import heat_map_of, write_figures
+from murk.paper.methods import against_the_best
+from murk.show import HeatMap, heat_map_markdown
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "methods_small.json"
+PICTURES = ROOT / "docs" / "pictures" / "methods"
+SMALL = size_named("small")
+
+
+def main(stores: list[str]) -> None:
+    for store in stores:
+        collect(Path(store))
+    drawn = what_is_shown()
+    for path in write_figures(PICTURES, [each for each in drawn if each.rows]):
+        print(path.relative_to(ROOT))
+    print(tables(drawn))
+
+
+def collect(path: Path) -> None:
+    """Add a store's done runs to the file, without their metrics; what is in it stays as it is."""
+    with Store(path, read_only=True) as store:
+        done = {run.id: ReportedRun(**vars(run), metrics=()) for run in store.runs(states=("done",))}
+    before = {run.id: run for run in StudyResults.read(RESULTS).runs} if RESULTS.exists() else {}
+    lines = [json.dumps(asdict(run), sort_keys=True) for _, run in sorted((done | before).items())]
+    head = json.dumps({"study": "methods/small", "schema": 1})[:-1]
+    RESULTS.write_text(f'{head}, "runs": [\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8")
+    print(f"{path}: {len(done)} runs, {len(lines)} in all")
+
+
+def what_is_shown() -> list[Drawn]:
+    """Read the comparisons from the file of results."""
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "runs.sqlite") as store:
+        take_over(store, StudyResults.read(RESULTS))
+        plans = plan_figures(list(COMPARISONS.values()), SMALL, store, device="cpu")
+        return [draw_figure(plan, SMALL, store) for plan in plans]
+
+
+def tables(drawn: list[Drawn]) -> str:
+    """Write what the page shows: how much has run, a table for each set, and the search against the best other."""
+    parts = []
+    for each in drawn:
+        heat = heat_map_of(each)
+        parts.append(f"`murk reproduce {each.figure.name}`: {each.done} of {each.planned} runs so far.")
+        for name in dict.fromkeys(panel.partition(",")[0] for panel in heat.panels):
+            rows = [{**row, "panel": row["panel"].removeprefix(f"{name}, ")} for row in heat.rows
+                    if row["panel"].startswith(f"{name},")]  # fmt: skip
+            parts.append(f"{name}:\n\n{heat_map_markdown(HeatMap('', rows))}")
+    lines = [
+        "| | of the others, not told the noise, the best is | evidence, noise found, above it by |",
+        "|---|---|---|",
+    ]
+    for panel, other, above in against_the_best(next(each.rows for each in drawn if each.figure.name == "methods")):
+        told = f"{100 * above.value:+.1f}"
+        if above.low < above.high:
+            told += f" ({100 * above.low:+.1f} to {100 * above.high:+.1f})"
+        lines.append(f"| {panel} | {other} | {told} |")
+    return "\n\n".join([*parts, "\n".join(lines)])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
