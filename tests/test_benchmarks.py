@@ -48,7 +48,6 @@ def test_the_table_of_the_page_of_unknown_noise_is_that_of_the_result_file(scrip
     assert unknown.table(result) in (ROOT / "docs" / "unknown-noise.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("options", [["--images", "3"], ["--side", "32"], ["--processes", "1"], ["--repeats", "1"]])
 def test_the_tables_of_the_page_of_methods_are_those_of_the_result_file(script):
     methods = script("methods")
     assert methods.tables(methods.what_is_shown()) in (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
@@ -61,6 +60,7 @@ def test_the_tables_of_the_page_of_texts_are_those_of_the_result_file(script):
     assert all(table(result) in page for table in (texts.table, texts.differences_table, texts.told_table))
 
 
+@pytest.mark.parametrize("options", [["--images", "3"], ["--side", "32"], ["--processes", "1"], ["--repeats", "1"]])
 def test_a_run_of_decoding_on_other_numbers_is_printed_and_leaves_the_result(
     script, tmp_path, monkeypatch, capsys, options
 ):

@@ -72,6 +72,11 @@ def test_methods_are_not_trained_together() -> None:
     [
         ({"method": "erl"}, "did you mean 'elr'"),
         ({"method": "elr", "loss": "pairs"}, "a method has a loss of its own"),
+        ({"weigh_as": "untold"}, "untold tells the training nothing"),
+        ({"weigh_as": "untold", "method": "co-teaching"}, "untold tells the training nothing"),
+        ({"method": "elr", "consistency": 1.0, "augment": "affine"}, "two views"),
+        ({"method": "1-sam", "model": "conv2", "norm": "batch"}, "without BatchNorm and dropout"),
+        ({"weigh_as": "auto:dependent"}, "who repeats whom"),
         ({"noise": "instance:lots"}, "instance:RATE"),
         ({"noise": "instance:1"}, "below 1"),
         ({"noise": "instance:0.2", "source": "white"}, "go with a dilution"),

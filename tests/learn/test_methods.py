@@ -130,7 +130,7 @@ def test_evidence_has_no_votes_to_pick_from(name: str) -> None:
         ("label-smoothing:epsilon=1", r"`epsilon` is a number in \[0, 1\)"),
         ("forward:quantile=2", r"`quantile` is a number in \(0, 1\]"),
         ("co-teaching:rate=1", r"`rate` is a number in \[0, 1\)"),
-        ("sop:speed=0", "`speed` is a number > 0"),
+        ("sop:growth=0", "`growth` is a number > 0"),
         ("penalty:weights=0", "`weights` is a number > 0"),
     ],
 )

@@ -9,7 +9,7 @@ from murk.learn.methods import METHODS
 from murk.paper import COMPARISONS, FIGURES, figure_named, size_named
 from murk.paper.methods import AUTO, ORACLES, SERIES
 
-OWN = {"method", "weigh_as", "norm"}  # all in which two methods of one noise may differ
+OWN = {"method", "weigh_as", "norm", "precision"}  # all in which two methods of one noise may differ
 CELLS = list(COMPARISONS["methods"].cells(size_named("small"), ()))
 
 

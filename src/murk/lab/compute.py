@@ -80,6 +80,8 @@ class _Watch:
     """What each epoch predicts of the test examples."""
 
     def __init__(self, test: Examples) -> None:
+        if (test.labels < 0).any():
+            raise InputError("watch compares epochs by clean test labels, but some of these are unknown; leave it out")
         self._test, self._source = test, as_source(test)
         self.seen: list[np.ndarray] = []
 

@@ -101,6 +101,7 @@ def mixture(
 
 
 def _of_each_image(examples: Examples, noise: InstanceRate, seed: int) -> Mixture:
-    source = as_source(examples)
-    own = noise.of(source.batch(np.arange(len(examples))).numpy(), examples.labels, seed=seed)
-    return Mixture(source, own.draw(examples.labels, seed=seed), Channel(own.transition), "copies", simulated=False)
+    own = noise.of(examples.images, examples.labels, seed=seed)
+    return Mixture(
+        as_source(examples), own.draw(examples.labels, seed=seed), Channel(own.transition), "copies", simulated=False
+    )

@@ -17,17 +17,19 @@ from murk.lab.run_settings import FOUND, RunSettings
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
 from murk.learn.device import settle_compute
-from murk.learn.methods import method_named
+from murk.learn.method import method_fault
+from murk.learn.methods import OfEachExample, method_named
 from murk.learn.protocol import protocol_named
 from murk.learn.recipe import Recipe, settle_recipe
 from murk.models import build, options
-from murk.noise import Dilution, Flat, InstanceRate, NoiseModel, Structured, noise_named, random_ranking
+from murk.noise import Annotators, Dilution, Flat, InstanceRate, NoiseModel, Structured, noise_named, random_ranking
 
 __all__ = ["RUN_VERSION", "SOURCES", "noise_of", "resolve", "resolve_all", "run_id", "train_settings"]
 
 Made = TypeVar("Made")
 
 INSTANCE = "instance:"
+NEED_NOISE = ("evidence", "composite", "h-alpha")
 
 RUN_VERSION = 1
 """Of what a run does with its settings; it goes up when the same settings would give other numbers."""
@@ -87,6 +89,7 @@ def _resolved(setting: Setting, device: str, attempts: _Attempts) -> dict[str, A
     if noise is None or network is None or compute is None:
         return None
     size = data.train if setting.train_size is None else setting.train_size
+    attempts.note([_method_network_fault(setting, network)])
     recipe = attempts.made(lambda: _recipe(setting, data, network, size))
     if recipe is None:
         return None
@@ -204,9 +207,21 @@ def _noise_faults(setting: Setting, noise: NoiseModel | InstanceRate) -> list[st
         f"({source}) have another",
         "" if setting.weigh_as != "auto:one-right" or dilution else
         "weigh_as auto:one-right is for votes of a dilution: of others none is surely right",
+        "" if setting.weigh_as != "auto:dependent" or isinstance(noise, Annotators) else
+        "weigh_as auto:dependent is for votes of annotators: of others nobody knows who repeats whom",
         "" if setting.loss != "h-alpha" or (dilution and source == "copies") else
         "the loss h-alpha is that of a dilution",
+        "" if setting.weigh_as != "untold" or not _needs_noise(setting) else
+        "weigh_as untold tells the training nothing of the noise by which it weighs votes; give another method or loss",
+        method_fault(None if setting.method is None else method_named(setting.method), consistency=setting.consistency),
     ]  # fmt: skip
+
+
+def _needs_noise(setting: Setting) -> bool:
+    """Say whether the training cannot begin without a noise model."""
+    if setting.method is not None:
+        return method_named(setting.method).noise_is == "needed"
+    return (setting.loss or protocol_named(setting.protocol).loss) in NEED_NOISE
 
 
 def run_id(resolved: Mapping[str, Any]) -> str:
@@ -260,6 +275,13 @@ def _network_facts(
         dict(settled), any(name.endswith("running_mean") for name in network.state_dict()),
         sum(weight.dim() > 1 for weight in network.parameters()) == 1,
     )  # fmt: skip
+
+
+def _method_network_fault(setting: Setting, network: _NetworkFacts) -> str:
+    method = None if setting.method is None else method_named(setting.method)
+    if isinstance(method, OfEachExample) and (network.batch_norm or network.options.get("dropout")):
+        return f"{method.name} takes a network without BatchNorm and dropout; give norm group and dropout 0"
+    return ""
 
 
 def _size_fault(asked: int | None, there: int, what: str) -> str:

@@ -283,13 +283,20 @@ def _estimates(
     return estimates, remarks
 
 
+def _worth(votes: Votes, noise: NoiseModel | None) -> float | None:
+    """Say how many clean labels the votes are worth, where their evidence is a likelihood."""
+    if noise is None or getattr(noise, "tempering", None) is not None:
+        return None
+    return effective_clean_labels(votes, noise)
+
+
 def _facts(fitted: Fit, votes: Votes, *, noise: NoiseModel | None, truth: np.ndarray) -> dict[str, Any]:
     """Collect the exact numbers of a run."""
     summary = summarise_votes(votes, labels=truth if (truth >= 0).all() else None)
     held_out = any(epoch.held_out_loss is not None for epoch in fitted.history)
     return {
         "votes": summary.num_votes, "noise_rate": summary.noise_rate,
-        "effective_clean_labels": None if noise is None else effective_clean_labels(votes, noise),
+        "effective_clean_labels": _worth(votes, noise),
         "training_examples": len(votes), "selected_epoch": fitted.selected_epoch, "epochs": len(fitted.history),
         "selected_by": "held-out votes, within one standard error" if held_out else "the last, for none was held out",
         "parameters": sum(weight.numel() for weight in fitted.model.parameters()),

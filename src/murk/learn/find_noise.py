@@ -187,10 +187,8 @@ def _temperings(votes: SourceVotes) -> tuple[Tempering, ...]:
 
 
 def _shares(votes: SourceVotes, tempered: Tempering) -> np.ndarray:
-    """Give the shares [S, A] at the start, before anything is known of who repeats whom."""
-    shares = np.ones((votes.num_sources, votes.num_answers))
-    shares[:, votes.num_classes :] = tempered.none
-    return shares
+    """Give the shares [S, 2] at the start, before anything is known of who repeats whom."""
+    return np.tile([1.0, tempered.none], (votes.num_sources, 1))
 
 
 def _counting(scout: Scout, tempered: Tempering) -> Scout:

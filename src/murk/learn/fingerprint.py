@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 
 import numpy as np
+import torch
 
 from murk.learn.training import Training
 
@@ -26,4 +27,7 @@ def fingerprint_of(run: Training) -> str:
     sample = np.linspace(0, len(source) - 1, min(len(source), 1000)).astype(np.int64)
     digest.update(source.batch(sample).cpu().numpy().tobytes())
     run.targets.update_digest(digest)
+    for held in vars(run.loss).values():  # such as T
+        if isinstance(held, torch.Tensor):
+            digest.update(held.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from murk.data import Examples
+from murk.errors import refuse
 from murk.learn.find_noise import find_noise
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.fitted import Fit
 from murk.learn.losses import Loss
-from murk.learn.method import Method
+from murk.learn.method import Method, method_fault
 from murk.learn.methods import method_named
 from murk.learn.progress import Callback
 from murk.learn.setting_up import training_of
@@ -112,6 +113,7 @@ def fit(
         "consistency": consistency, "device": device, "precision": precision, "seed": seed,
     }  # fmt: skip
     found, way = None, None if method is None else method_named(method)
+    refuse([method_fault(way, loss=loss, consistency=consistency)])
     if noise is None and way is not None:
         noise = way.noise_from_training(model, images, votes, held_out=held_out, callbacks=callbacks, **settings)
     if isinstance(noise, Unknown | str):

@@ -17,7 +17,7 @@ from murk.noise import NoiseModel
 if TYPE_CHECKING:
     from murk.learn.training import Training
 
-__all__ = ["Batch", "ByLoss", "Method"]
+__all__ = ["Batch", "ByLoss", "Method", "method_fault", "restored"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,17 @@ class ByLoss(Method):
     def loss(self) -> Loss:
         """Give the loss."""
         return self.by
+
+
+def method_fault(method: Method | None, *, loss: Any = None, consistency: float | None = None) -> str:
+    """Say what does not go with a method, or nothing."""
+    if method is None:
+        return ""
+    if loss is not None:
+        return f"a method has a loss of its own, but loss={loss!r} came beside {method}; give one of them"
+    if consistency and not method.takes_views:
+        return f"`consistency=...` shows two views of an image, which {method} cannot take; leave one out"
+    return ""
 
 
 def restored(kept: Tensor, like: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ class Tempering:
     none: float
 
     def of(self, seen: Expectation, transitions: np.ndarray) -> np.ndarray:
-        """Give the shares [S, A]."""
+        """Give the shares [S, 2]."""
         return tempering_of(seen, transitions, power=self.power, none=self.none)
 
 

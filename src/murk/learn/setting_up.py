@@ -16,7 +16,7 @@ from murk.errors import InputError, refuse
 from murk.learn.augment import Normalisation, augmentation_for
 from murk.learn.device import settle_compute
 from murk.learn.losses import Loss, loss_named
-from murk.learn.method import ByLoss, Method
+from murk.learn.method import ByLoss, Method, method_fault
 from murk.learn.protocol import protocol_named
 from murk.learn.recipe import settle_recipe
 from murk.learn.selection import held_out_examples
@@ -64,8 +64,7 @@ def training_of(
     known, groups = known_of(known, len(source), num_classes), groups_of(groups, images)
     _refuse_mismatch(source, votes, noise, images, num_classes)
     way = protocol_named(protocol)
-    if method is not None and loss is not None:
-        raise InputError(f"a method has a loss of its own, but loss={loss!r} came beside {method}; give one of them")
+    refuse([method_fault(method, loss=loss, consistency=consistency)])
     learning = (ByLoss(loss_named(way.loss if loss is None else loss)) if method is None else method).knowing(noise)
     objective = learning.loss()
     held_out = way.held_out if held_out is None else held_out
@@ -81,8 +80,6 @@ def training_of(
         single_layer=single_layer, augment=augment, loss=objective.name, held_out=held_out, seed=seed,
         consistency=consistency, averaging=learning.averaging, method=str(learning),
     )  # fmt: skip
-    if consistency and not learning.takes_views:
-        raise InputError(f"`consistency=...` shows two views of an image, which {learning} cannot take; leave one out")
     compute = settle_compute(device, precision)
     targets = objective.targets(votes, noise, known, device=compute.device)
     size = len(source) * int(np.prod(source.example_shape)) * (1 if source.is_images else 4)

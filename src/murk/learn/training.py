@@ -149,14 +149,14 @@ class Training:
             average_weights(self.average, self.model, step=self.step)
         return loss
 
-    def logits(self, x: Tensor, *, model: nn.Module | None = None) -> Tensor:
-        """Give the logits [B, K] of a batch in this step, by the model or by another one.
+    def logits(self, x: Tensor, *, model: nn.Module | None = None, stream: str = "dropout") -> Tensor:
+        """Give the logits [B, K] of a batch in this step, by the model or by another one, whose dropout has a stream.
 
         Raises:
             InputError: a model that gives something else.
         """
         model = (self.model if model is None else model).train()
-        with _seeded(self.recipe.seed, self.step, self.compute.device), self.compute.autocast():
+        with _seeded(self.recipe.seed, f"{stream}/{self.step}", self.compute.device), self.compute.autocast():
             logits: Tensor = model(x)
         if logits.shape != (len(x), self.targets.num_classes):
             raise InputError(
@@ -343,10 +343,10 @@ def by_truth(losses: Tensor, log_probs: Tensor, truth: Tensor) -> Tensor:
 
 
 @contextmanager
-def _seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
-    """Make dropout a function of (seed, step), and leave the caller's random state as it was."""
+def _seeded(seed: int, stream: str, device: torch.device) -> Iterator[None]:
+    """Make dropout a function of (seed, stream), and leave the caller's random state as it was."""
     devices = [device] if device.type == "cuda" else []
-    low, high = stream_key(seed, f"dropout/{step}")
+    low, high = stream_key(seed, stream)
     with torch.random.fork_rng(devices):
         torch.default_generator.manual_seed(high << 31 | low >> 1)  # torch.manual_seed would seed every GPU too
         if devices:

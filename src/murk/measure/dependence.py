@@ -16,7 +16,7 @@ LEAST = 0.02
 
 def tempering_of(
     expectation: Expectation, transitions: Float[np.ndarray, "S K A"], *, power: float = 1.0, none: float = 1.0
-) -> Float[np.ndarray, "S A"]:
+) -> Float[np.ndarray, "S 2"]:
     """Say how much each source's evidence counts, given how it repeats that of the others.
 
     What source a says of an example is the vector u_a of its log T_a[j, answer] over classes j, less their mean. Under
@@ -34,7 +34,7 @@ def tempering_of(
         none: how much the answer "none of these" counts beside that.
 
     Returns:
-        Shares in (0, 1], of each source and answer; the column of "none of these" may be 0.
+        Shares in (0, 1], of each source's votes for classes, and, perhaps 0, of its "none of these".
 
     Source: the adjustment of composite likelihoods by the variance of their score (Pauli, Racugno, Ventura 2011), here
     source by source.
@@ -63,6 +63,4 @@ def tempering_of(
     variance = np.diagonal(covariance)
     together = np.where(variance > TINY, covariance.sum(1) / np.maximum(variance, TINY), 1.0)
     shares = np.clip(1 / np.maximum(together, 1.0), LEAST, 1.0) ** power
-    tempering = np.repeat(shares[:, None], answers, axis=1)
-    tempering[:, classes:] *= none
-    return tempering
+    return np.stack([shares, shares * none], axis=1)

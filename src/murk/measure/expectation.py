@@ -55,8 +55,8 @@ class Expectation:
         one_right: whether exactly one vote of each example is right; for one source alone.
         weights: float64 [N] > 0, how many times an example counts; None for once each.
         sharpness: b, in [0.2, 5].
-        tempering: float64 [S, A], how much each source's answers count, in [0, 1]; None for in full. With it, what is
-            called a likelihood here is none.
+        tempering: float64 [S, 2], how much each source's votes for classes count, and its "none of these", in [0, 1];
+            None for in full. With it, what is called a likelihood here is none.
     """
 
     votes: SourceVotes
@@ -65,7 +65,7 @@ class Expectation:
     one_right: bool = False
     weights: Float[np.ndarray, " N"] | None = None
     sharpness: float = 1.0
-    tempering: Float[np.ndarray, "S A"] | None = None
+    tempering: Float[np.ndarray, "S 2"] | None = None
 
     @property
     def learns_shares(self) -> bool:
@@ -84,7 +84,8 @@ class Expectation:
         """Give log P(votes given class) [N, K] under transitions [S, K, A]."""
         log_t = np.log(np.maximum(transitions, TINY))
         if self.tempering is not None:
-            log_t = log_t * self.tempering[:, None, :]
+            of_class = np.arange(log_t.shape[2]) < self.votes.num_classes
+            log_t = log_t * np.where(of_class, self.tempering[:, None, :1], self.tempering[:, None, 1:])
         values = np.asarray(self.votes.counts[part] @ np.concatenate([each.T for each in log_t]))
         if self.one_right:
             values += self._which_is_right(np.diagonal(log_t[0]), part)

@@ -43,7 +43,8 @@ def effective_clean_labels(votes: Votes, noise: NoiseModel, *, prior: Any = None
         n_eff, at most N; a bare number, for it is a function of votes and noise and nothing is estimated.
 
     Raises:
-        InputError: K differs, a faulty prior or one that is sure of a class, or votes impossible under noise and prior.
+        InputError: K differs, a faulty prior or one that is sure of a class, votes impossible under noise and prior, or
+            tempered annotators, whose evidence is no likelihood.
 
     Example:
         >>> import numpy as np
@@ -54,6 +55,9 @@ def effective_clean_labels(votes: Votes, noise: NoiseModel, *, prior: Any = None
     Source: derived; the votes' mutual information with the class (Cover and Thomas, Elements of Information Theory).
     """
     log_prior, entropy = _read_prior(prior, noise.num_classes)
+    if getattr(noise, "tempering", None) is not None:
+        raise InputError("tempered evidence is no likelihood and does not tell what votes are worth; give Annotators "
+                         "without tempering, or a Channel")  # fmt: skip
     gained = 0.0
     for _, log_posterior in _log_posteriors(votes, noise, log_prior):
         gained += float((entropy - entr(np.exp(log_posterior)).sum(axis=1)).sum())

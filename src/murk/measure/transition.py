@@ -72,9 +72,9 @@ def estimate_transition(
         weights: float [N] > 0, how many times each example counts; None for once.
         one_right: whether exactly one vote of each example is right (exact dilution); then Q is estimated, and T of it.
         by_annotator: whether each annotator has a transition of their own.
-        tempering: float [S, K] (or [S, K + 1] where "none of these" was answered), how much each annotator's answers
-            count, in [0, 1], where they repeat each other. Families are then not compared, for want of a likelihood:
-            each annotator has a transition.
+        tempering: float [S, 2] in [0, 1], how much each annotator's votes for classes count, and their "none of these",
+            where they repeat each other. Families are then not compared, for want of a likelihood: each annotator has a
+            transition.
         confidence_level: of each interval, in (0, 1).
         seed: of folds and repeats.
 
@@ -149,10 +149,10 @@ def _tempering_of(tempering: Any, votes: SourceVotes) -> np.ndarray | None:
     if tempering is None:
         return None
     array = read_array(tempering, what="tempering")
-    wanted = (votes.num_sources, votes.num_answers)
+    wanted = (votes.num_sources, 2)
     if array.shape == wanted and array.dtype.kind in "iuf" and ((array >= 0) & (array <= 1)).all():
         return array.astype(np.float64)
-    raise InputError(f"tempering is {wanted} shares in [0, 1], of each annotator and answer, but {array.dtype} of "
+    raise InputError(f"tempering is {wanted} shares in [0, 1], of each annotator, but {array.dtype} of "
                      f"{array.shape} came")  # fmt: skip
 
 

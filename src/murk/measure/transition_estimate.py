@@ -38,7 +38,8 @@ class TransitionEstimate:
         behind: nats an example by which each family's held-out log likelihood is behind the best one's.
         unnamed: classes that could as well be called otherwise: the votes and the assumption that right votes are the
             most frequent do not tell. Audited labels name their own classes, the one right vote names all.
-        tempering: float64 [S, A], how much each annotator's answers count, where they may repeat each other; or None.
+        tempering: float64 [S, 2], how much each annotator's votes for classes count, and their "none of these", where
+            they may repeat each other; or None.
     """
 
     family: str
@@ -49,7 +50,7 @@ class TransitionEstimate:
     shares: Float[np.ndarray, " K"]
     behind: dict[str, float]
     unnamed: tuple[int, ...]
-    tempering: Float[np.ndarray, "S A"] | None = None
+    tempering: Float[np.ndarray, "S 2"] | None = None
 
     @property
     def identified(self) -> bool:
@@ -142,10 +143,7 @@ def _alpha(found: Maximum) -> int:
 def _noise_of(found: Maximum, family: str, alpha: int) -> NoiseModel:
     transitions, classes = found.transitions, found.expectation.votes.num_classes
     if "annotator" in family:
-        tempering = found.expectation.tempering
-        if tempering is not None:  # of votes for classes, which count alike, and for "none of these"
-            tempering = np.stack([tempering[:, 0], tempering[:, -1]], axis=1)
-        return Annotators(transitions, tempering=tempering)
+        return Annotators(transitions, tempering=found.expectation.tempering)
     shared = transitions[0]
     square = shared.shape[1] == classes
     simple = Flat(classes, float(shared[0, 0])) if family in ("none", "uniform") and square else Matrix(shared)

@@ -23,6 +23,8 @@ __all__ = ["Instance", "InstanceRate", "instance_from_features", "instance_from_
 
 SPREAD = 0.1  # standard deviation of the rates of single examples around the rate asked for
 SCALE = (1e-6, 1e6)
+FARTHEST = 20.0  # deviations beyond [0, 1] that the centre of the rates may lie
+AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,16 +143,16 @@ def instance_from_features(
 ) -> Instance:
     """Make noise whose rate and direction depend on the features of an example.
 
-    Each example flips at a rate of its own, normal around `rate` and cut to [0, 1]. Where to is the softmax over the
-    other classes of x W_y, with W_y [D, K] standard normal for each true class and x standardised to length 1 on
-    average times sqrt(D): similar examples of a class go wrong alike.
+    Each example flips at a rate of its own, from a normal distribution cut to [0, 1] whose mean is `rate`. Where to is
+    the softmax over the other classes of x W_y, with W_y [D, K] standard normal for each true class and the features of
+    x standardised: similar examples of a class go wrong alike.
 
     Args:
-        images: numbers [N, ...], read as features [N, D].
+        images: numbers [N, ...], read as features [N, D] in pieces: an array, or a memory map.
         labels: int [N], the true classes.
         rate: mean noise rate, in [0, 1).
         num_classes: K >= 2.
-        spread: deviation of the examples' rates, >= 0.
+        spread: deviation of the examples' rates before they are cut, >= 0.
         seed: integer >= 0.
 
     Raises:
@@ -165,22 +167,57 @@ def instance_from_features(
     Source: Xia et al. 2020, arXiv 2006.07836, algorithm 2.
     """
     labels = np.asarray(labels)
-    x = np.asarray(images, dtype=np.float64).reshape(len(images), -1)
     refuse([
         class_count_fault(num_classes) or labels_fault(labels, num_classes), _rate_fault(rate), seed_fault(seed),
-        _number_fault(x, labels),
-        "" if np.isfinite(x).all() else "features are finite, but NaN or infinity came",
+        _number_fault(images, labels), "" if spread >= 0 else f"a spread is >= 0, but {spread} came",
     ])  # fmt: skip
     rng = np.random.default_rng(stream_key(seed, "noise/instance"))
-    low, high = (0 - rate) / spread if spread else 0.0, (1 - rate) / spread if spread else 0.0
-    rates = stats.truncnorm.ppf(rng.random(len(x)), low, high, rate, spread) if spread else np.full(len(x), rate)
-    deviation = x.std(0)
-    x = (x - x.mean(0)) / np.where(deviation > 0, deviation, 1.0)
-    logits = np.empty((len(x), num_classes))
-    for k in range(num_classes):
-        own = labels == k
-        logits[own] = x[own] @ rng.standard_normal((x.shape[1], num_classes))
+    rates = _rates(rng.random(len(labels)), rate, spread)
+    mean, deviation = _moments(images)
+    directions = rng.standard_normal((num_classes, len(mean), num_classes))
+    logits = np.empty((len(labels), num_classes))
+    for part in _parts(images):
+        x = (_features(images, part) - mean) / np.where(deviation > 0, deviation, 1.0)
+        for k in np.unique(labels[part]):
+            own = np.flatnonzero(labels[part] == k)
+            logits[part.start + own] = x[own] @ directions[k]
     return Instance(_flipped(logits, labels, rates), labels)
+
+
+def _rates(uniforms: np.ndarray, rate: float, spread: float) -> Float[np.ndarray, " N"]:
+    """Give each example a rate: normal, cut to [0, 1], of this mean; without spread the mean itself."""
+    if not spread or not rate:
+        return np.full(len(uniforms), float(rate))
+
+    def cut(centre: float) -> Any:
+        return stats.truncnorm(-centre / spread, (1 - centre) / spread, centre, spread)
+
+    reach = FARTHEST * spread  # beyond it all is at one end
+    if not cut(-reach).mean() < rate < cut(1 + reach).mean():
+        return np.full(len(uniforms), float(rate))
+    centre = brentq(lambda at: float(cut(at).mean()) - rate, -reach, 1 + reach)
+    return np.asarray(cut(centre).ppf(uniforms))
+
+
+def _moments(images: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Give mean and deviation [D] of each feature, or refuse features that are not finite."""
+    total = square = np.zeros(int(np.prod(images.shape[1:])) if hasattr(images, "shape") else len(np.ravel(images[0])))
+    for part in _parts(images):
+        x = _features(images, part)
+        if not np.isfinite(x).all():
+            raise InputError("features are finite, but NaN or infinity came")
+        total, square = total + x.sum(0), square + (x**2).sum(0)
+    mean = total / max(len(images), 1)
+    return mean, np.sqrt(np.maximum(square / max(len(images), 1) - mean**2, 0))
+
+
+def _parts(images: Any) -> list[slice]:
+    return [slice(at, min(at + AT_ONCE, len(images))) for at in range(0, len(images), AT_ONCE)]
+
+
+def _features(images: Any, part: slice) -> Float[np.ndarray, "B D"]:
+    x = np.asarray(images[part], dtype=np.float64)
+    return x.reshape(len(x), -1)
 
 
 def instance_from_probs(probs: Any, labels: Any, rate: float) -> Instance:
@@ -237,7 +274,7 @@ def _flipped(
     return np.asarray(rows)
 
 
-def _number_fault(rows: np.ndarray, labels: np.ndarray) -> str:
+def _number_fault(rows: Any, labels: np.ndarray) -> str:
     return "" if len(rows) == len(labels) else f"{len(rows)} examples have a label each, but {len(labels)} labels came"
 
 

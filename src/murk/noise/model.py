@@ -9,6 +9,7 @@ from murk.noise.annotators import Annotators
 from murk.noise.channel import Channel
 from murk.noise.dilution import Dilution
 from murk.noise.evidence import Evidence, concatenate
+from murk.noise.instance import Instance
 from murk.noise.pattern import Flat, Matrix, Pattern, Uniform
 from murk.noise.votes import VoteBatch, Votes
 
@@ -54,6 +55,8 @@ def noise_state(noise: NoiseModel) -> dict[str, Any]:
 
     Raises:
         InputError: a noise model that murk does not know how to write.
+
+    Instance-dependent noise is written as the mean over each class, by which it weighs.
     """
     if isinstance(noise, Dilution):
         return {
@@ -66,6 +69,8 @@ def noise_state(noise: NoiseModel) -> dict[str, Any]:
     if isinstance(noise, Annotators):
         state = {"kind": "annotators", "transitions": noise.transitions, "votes_per_example": noise.votes_per_example}
         return state if noise.tempering is None else {**state, "tempering": noise.tempering}
+    if isinstance(noise, Instance):  # what it weighs by
+        return noise_state(Channel(noise.transition))
     raise InputError(f"only Dilution, Channel and Annotators can be written, but {type(noise).__name__} came")
 
 

@@ -48,6 +48,7 @@ SHARP: dict[str, dict[str, Any]] = {
     f"J-SAM{GROUP_NORM}": {"method": "j-sam", "norm": "group"},
     f"penalty{GROUP_NORM}": {"method": "penalty", "norm": "group"},
 }
+SHARP = {name: {**how, "precision": "float32"} for name, how in SHARP.items()}  # rho is small beside bfloat16's steps
 SERIES = (*PLAIN, *SHARP)
 ORACLES = tuple(name for name in SERIES if name.endswith(ORACLE))
 
@@ -123,6 +124,7 @@ def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> 
             "panel": cell.panel, "series": cell.series, "x": cell.x, "value": here.value, "low": _end(here, "low"),
             "high": _end(here, "high"), "n_seeds": len(own), "planned": cell.seeds, "n_test": n_test, "seeds": selected,
             "last": there.value, "last_low": _end(there, "low"), "last_high": _end(there, "high"),
+            "seeds_last": last,
             "gap_to_best": sum(max(best[seed] - selected[seed], 0.0) for seed in own) / len(own),
             "seconds": sum(outcome["facts"]["training_seconds"] for outcome in own.values()) / len(own),
         })  # fmt: skip
@@ -131,6 +133,9 @@ def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> 
 
 def against_the_best(rows: Sequence[Row]) -> list[tuple[str, str, Estimate]]:
     """Hold evidence with the noise found against the best other method that is not told the noise, at each noise.
+
+    Of each other method the better of its selected and its last epoch counts: held-out votes choose that of evidence by
+    their likelihood, and of the others by a coarser count.
 
     Returns:
         Panel, the other's name, and the difference of the means over the seeds that both have; its interval is
@@ -143,12 +148,13 @@ def against_the_best(rows: Sequence[Row]) -> list[tuple[str, str, Estimate]]:
         ours = here.pop(AUTO, None)
         if ours is None or not here:
             continue
-        other = max(here.values(), key=lambda row: row["value"])
-        common = ours["seeds"].keys() & other["seeds"].keys()
+        other = max(here.values(), key=lambda row: max(row["value"], row["last"]))
+        theirs = other["seeds"] if other["value"] >= other["last"] else other["seeds_last"]
+        common = sorted(ours["seeds"].keys() & theirs.keys())
         if len(common) > 1:
-            above = mean_difference(ours["seeds"], other["seeds"], resolution=1 / ours["n_test"])
+            above = mean_difference(ours["seeds"], theirs, resolution=1 / ours["n_test"])
         else:
-            value = ours["value"] - other["value"]
+            value = sum(ours["seeds"][seed] - theirs[seed] for seed in common)
             above = Estimate(value, value, value, 0.95, "one run")
         found.append((panel, other["series"], above))
     return found

@@ -41,7 +41,7 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
         }
     for name, method in METHODS.items():
         setting = {**base, "noise": "symmetric:0.3", "protocol": "sgd", "norm": "group", "method": method,
-                   "weigh_as": "untold", "watch": True}  # fmt: skip
+                   "weigh_as": "untold", "watch": True, "precision": "float32"}  # fmt: skip
         yield Cell("MNIST, symmetric 30 %", name, 0, setting, SEEDS[size.name])
 
 

@@ -12,12 +12,12 @@ from murk.learn.methods.label_smoothing import LabelSmoothing
 from murk.learn.methods.mixup import Mixup
 from murk.learn.methods.penalty import Penalty
 from murk.learn.methods.registry import METHODS, method_named
-from murk.learn.methods.sam import JSam, LSam, NSam, OneSam
+from murk.learn.methods.sam import JSam, LSam, NSam, OfEachExample, OneSam
 from murk.learn.methods.soft_labels import SoftLabels
 from murk.learn.methods.sop import Sop
 
 __all__ = [
     "METHODS", "Averaging", "Batch", "CoTeaching", "CrossEntropy", "Elr", "EvidenceMethod", "Forward", "Gce", "JSam",
-    "LSam", "LabelSmoothing", "Method", "Mixup", "NSam", "OneSam", "Penalty", "SoftLabels", "Sop", "anchor_transition",
-    "method_named",
+    "LSam", "LabelSmoothing", "Method", "Mixup", "NSam", "OfEachExample", "OneSam", "Penalty", "SoftLabels", "Sop",
+    "anchor_transition", "method_named",
 ]  # fmt: skip

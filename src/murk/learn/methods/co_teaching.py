@@ -39,7 +39,8 @@ class CoTeaching(Method):
         warm_up: epochs over which `forgotten` rises, > 0; a shorter training never gets to the whole rate.
 
     Raises:
-        InputError: a setting out of range, or neither a rate nor a noise model.
+        InputError: a setting out of range, neither a rate nor a noise model, or a network whose weights cannot be drawn
+            again.
     """
 
     rate: float | None = None
@@ -75,8 +76,10 @@ class CoTeaching(Method):
         """Step the second network, and fill the gradients of the first."""
         labels = training.labels(batch)
         losses = [
-            cross_entropy(torch.log_softmax(training.logits(batch.x, model=model).float(), dim=1), labels)
-            for model in (training.model, self.second)
+            cross_entropy(
+                torch.log_softmax(training.logits(batch.x, model=model, stream=stream).float(), dim=1), labels
+            )
+            for model, stream in ((training.model, "dropout"), (self.second, "dropout of the second"))
         ]
         assert self.rate is not None  # `knowing` has seen to it
         forgotten = self.rate * min(1.0, (training.step + 1) / (self.warm_up * training.steps_per_epoch))
@@ -113,4 +116,11 @@ def _drawn_again(model: nn.Module, *, seed: int) -> nn.Module:
             reset: Any = getattr(module, "reset_parameters", None)
             if reset is not None:
                 reset()
-    return second.to(next(model.parameters()).device)
+    second.to(next(model.parameters()).device)
+    for (name, weight), other in zip(model.named_parameters(), second.parameters(), strict=True):
+        if weight.requires_grad and weight.dim() > 1 and torch.equal(weight, other):
+            raise InputError(
+                f"co-teaching needs a second network with weights of its own, but {name} is not drawn again; give its "
+                "module a reset_parameters()"
+            )
+    return second

@@ -23,7 +23,8 @@ SMALLEST = 1e-4  # probabilities are kept this far from 0 and 1
 
 @dataclass
 class Elr(Method):
-    """Cross-entropy + pull log(1 - <p, t>); t is the running mean of the probabilities the example was given.
+    """Cross-entropy + pull log(1 - <p, t>); t is the running mean of the probabilities the example was given,
+    N K numbers on the device.
 
     Args:
         pull: weight of the second term, > 0.

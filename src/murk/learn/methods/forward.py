@@ -30,7 +30,7 @@ class Forward(Method):
     network says of it is a row of T. That takes as long again as the training.
 
     Args:
-        quantile: in (0, 1], which example is the anchor; 1 is the surest.
+        quantile: in (0, 1], which example is the anchor; 1 is the surest (see `anchor_transition`).
 
     Raises:
         InputError: a quantile out of range.
@@ -64,7 +64,9 @@ class Forward(Method):
 def anchor_transition(probs: Float[np.ndarray, "N K"], *, quantile: float = 0.97) -> Float[np.ndarray, "K K"]:
     """Read T off the examples that a network, trained plainly on the noisy labels, is surest of.
 
-    Row j is the row of `probs` whose entry j is the `quantile` of all entries j (the nearest below).
+    Row j is the row of `probs` whose entry j is the `quantile` of all entries j (the nearest below). Where it would
+    pass over more than half of the examples that label j is given to, it is the one in their middle: of many classes,
+    or of a rare one, the quantile of all examples is an example of another class.
 
     Args:
         probs: what the network says of N >= 1 examples; rows sum to one.
@@ -83,7 +85,8 @@ def anchor_transition(probs: Float[np.ndarray, "N K"], *, quantile: float = 0.97
     """
     if not len(probs):
         raise InputError("T is read off the surest example of each class, but none came; give probabilities [N, K]")
-    at = int(np.floor(quantile * (len(probs) - 1)))
-    anchors = np.argsort(probs, axis=0, kind="stable")[at]
+    passed = np.minimum((1 - quantile) * (len(probs) - 1), probs.sum(0) / 2)
+    at = len(probs) - 1 - np.floor(passed + 1e-9).astype(np.int64)
+    anchors = np.take_along_axis(np.argsort(probs, axis=0, kind="stable"), at[None], axis=0)[0]
     rows = np.asarray(probs, dtype=np.float64)[anchors]
     return np.asarray(rows / rows.sum(1, keepdims=True))

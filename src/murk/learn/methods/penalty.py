@@ -61,5 +61,7 @@ class Penalty(Method):
         finally:
             listening.remove()
         losses = cross_entropy(torch.log_softmax(logits.float(), dim=1), training.labels(batch))
-        long = read[0].float().square().sum(1).mean()
+        if not read:
+            raise InputError("the penalty is on the last linear layer, but the network did not use the one it has last")
+        long = read[0].float().flatten(1).square().sum(1).mean()
         return losses.mean() + self.activations * long + self.weights * self.layer.weight.square().sum()

@@ -26,7 +26,7 @@ from murk.learn.methods.settings import positive
 if TYPE_CHECKING:
     from murk.learn.training import Training
 
-__all__ = ["JSam", "LSam", "NSam", "OneSam"]
+__all__ = ["JSam", "LSam", "NSam", "OfEachExample", "OneSam"]
 
 SOURCE = "Baek, Kolter, Raghunathan 2024, arXiv 2405.03676; its rho for CIFAR-10"
 NUMBERS_AT_ONCE = 1 << 26  # of the gradients of single examples
@@ -80,7 +80,7 @@ class NSam(_Sam):
 
 
 @dataclass
-class _OfEachExample(_Sam):
+class OfEachExample(_Sam):
     """Weights perturbed for each example by its own gradient; needs a network whose examples do not meet."""
 
     def prepare(self, training: Training) -> None:
@@ -147,7 +147,7 @@ def _scaled(logits: Logits, at: Weights, scale_at: Weights, x: Tensor, label: Te
 
 
 @dataclass
-class OneSam(_OfEachExample):
+class OneSam(OfEachExample):
     """Scale and Jacobian both at the perturbed weights of each example."""
 
     name: ClassVar[str] = "1-sam"
@@ -160,7 +160,7 @@ class OneSam(_OfEachExample):
 
 
 @dataclass
-class LSam(_OfEachExample):
+class LSam(OfEachExample):
     """Only the scale of the logits at the perturbed weights."""
 
     name: ClassVar[str] = "l-sam"
@@ -173,7 +173,7 @@ class LSam(_OfEachExample):
 
 
 @dataclass
-class JSam(_OfEachExample):
+class JSam(OfEachExample):
     """Only the Jacobian at the perturbed weights."""
 
     name: ClassVar[str] = "j-sam"

@@ -22,31 +22,33 @@ __all__ = ["Sop"]
 
 START = 1e-8
 RATE, BATCH, EPOCHS = 10, 128, 120  # of the source: rate of u and v, examples a step, visits of an example
-GROWTH = EPOCHS * math.log1p(2 * RATE / BATCH)  # how far u can grow in all, as a logarithm
+GROWTH = EPOCHS * math.log1p(2 * RATE / BATCH)  # how far u grows in all where p_y is a half, as a logarithm
 SMALLEST = 1e-4
+LARGEST = math.sqrt(1 - SMALLEST)
 
 
 @dataclass
 class Sop(Method):
     """Cross-entropy of p + s, with s = u^2 on the label and v^2 elsewhere, of each example its own, and a square loss.
 
-    u and v start next to nothing and grow in proportion to themselves, so it is the number of visits that decides how
-    far: the rate here lets them grow as far in the epochs there are as in the source's 120.
+    u learns from the cross-entropy alone, v from the square loss alone. They start next to nothing and grow in
+    proportion to themselves, so it is the number of visits that decides how far: the rate here lets them grow as far in
+    the epochs there are as in the source's 120, but never past 1. They are N (K + 1) numbers on the device.
 
     Args:
-        speed: of u and v, in shares of that rate, > 0.
+        growth: of u and v, in shares of that rate, > 0.
 
     Raises:
-        InputError: a speed out of range.
+        InputError: a growth out of range.
     """
 
-    speed: float = 1.0
+    growth: float = 1.0
     name: ClassVar[str] = "sop"
     source: ClassVar[str] = "Liu et al. 2022, arXiv 2202.14026; its rates for CIFAR-10 with symmetric noise, as told"
 
     def __post_init__(self) -> None:
-        """Check the speed."""
-        self.speed = positive(self.speed, "speed")
+        """Check the growth."""
+        self.growth = positive(self.growth, "growth")
 
     def prepare(self, training: Training) -> None:
         """Draw u [N, 1] and v [N, K], of deviation 1e-8."""
@@ -55,7 +57,7 @@ class Sop(Method):
         count, classes, device = len(training.targets), training.targets.num_classes, training.compute.device
         self.u = (START * torch.randn((count, 1), generator=chance)).to(device)
         self.v = (START * torch.randn((count, classes), generator=chance)).to(device)
-        self.rate = self.speed * math.expm1(GROWTH / training.recipe.epochs) / 2
+        self.rate = self.growth * math.expm1(GROWTH / training.recipe.epochs) / 2
 
     def gradients(self, training: Training, batch: Batch) -> Tensor:
         """Step the numbers of these examples, and fill the gradients of the weights."""
@@ -63,16 +65,16 @@ class Sop(Method):
         told = (labels >= 0)[:, None].to(logits.dtype)
         label = one_hot(labels.clamp(min=0), logits.shape[1]).to(logits.dtype) * told
         u, v = (own[batch.index].requires_grad_() for own in (self.u, self.v))
-        here, elsewhere = (u.square() * label).clamp(0, 1), (v.square() * (told - label)).clamp(0, 1)
+        here, elsewhere = u.square() * label, v.square() * (told - label)
         explained = (torch.softmax(logits, dim=1) + here - elsewhere.detach()).clamp(min=SMALLEST)
         explained = (explained / explained.sum(1, keepdim=True)).clamp(SMALLEST, 1)
         predicted = one_hot(logits.argmax(1), logits.shape[1]).to(logits.dtype) * told
-        apart = (predicted + here - elsewhere - label).square().sum()
+        apart = (predicted + here.detach() - elsewhere - label).square().sum()
         loss = -(label * explained.log()).sum() + apart
         (loss / len(labels)).backward()  # type: ignore[no-untyped-call]
         for own, part in ((self.u, u), (self.v, v)):
             if part.grad is not None:
-                own[batch.index] = part.detach() - self.rate * len(labels) * part.grad
+                own[batch.index] = (part.detach() - self.rate * len(labels) * part.grad).clamp(-LARGEST, LARGEST)
         return loss.detach() / len(labels)
 
     def tensors(self) -> dict[str, Tensor]:
