@@ -124,7 +124,8 @@ def test_forward_without_a_noise_model_finds_pair_flips() -> None:
                    device="cpu", precision="float32", seed=0)  # fmt: skip
     found, truth = fit.noise.transition.matrix(), noise.transition.matrix()  # type: ignore[union-attr]
     assert np.abs(found - truth).mean() < 0.06  # without an estimate (the identity) it would be off by .08
-    assert np.argsort(found, axis=1)[:, -2].tolist() == np.argsort(truth, axis=1)[:, -2].tolist()
+    partner = np.argsort(found, axis=1)[:, -2] == np.argsort(truth, axis=1)[:, -2]
+    assert partner.sum() >= 6  # an anchor is one example; by chance one row in nine would name its partner
 
 
 def test_early_learning_regularisation_is_its_equation() -> None:

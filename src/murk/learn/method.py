@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
+from murk.learn.device import Compute
 from murk.learn.losses import Loss, PickedVote
 from murk.learn.progress import Callback
+from murk.learn.recipe import Recipe
+from murk.learn.targets import Targets
 from murk.noise import NoiseModel
 
-if TYPE_CHECKING:
-    from murk.learn.training import Training
-
-__all__ = ["Batch", "ByLoss", "Method", "method_fault", "restored"]
+__all__ = ["Batch", "ByLoss", "Course", "Method", "method_fault", "restored"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,27 @@ class Batch:
     x: Float[Tensor, "B ..."]
     index: Int[Tensor, " B"]
     epoch: int
+
+
+class Course(Protocol):
+    """What a method sees of the training that it is part of (`murk.learn.training.Training`)."""
+
+    model: nn.Module
+    targets: Targets
+    recipe: Recipe
+    compute: Compute
+    optimizer: torch.optim.Optimizer
+    step: int
+    steps_per_epoch: int
+
+    def logits(self, x: Tensor, *, model: nn.Module | None = None, stream: str = "dropout") -> Tensor:
+        """Give the logits [B, K] of a batch in this step, by the model or by another one."""
+
+    def labels(self, batch: Batch) -> Tensor:
+        """Pick one vote of each example for this visit: int64 [B], -1 where there is none."""
+
+    def objective(self, batch: Batch) -> Tensor:
+        """Give the mean loss of a batch by the method's loss."""
 
 
 @dataclass
@@ -78,20 +99,20 @@ class Method:
         """Estimate the noise model by a training before the training, where the method does so; arguments as `fit`."""
         return None
 
-    def prepare(self, training: Training) -> None:
+    def prepare(self, training: Course) -> None:
         """Lay out what is kept along the training.
 
         Raises:
             InputError: the network is of a kind that the method cannot train.
         """
 
-    def gradients(self, training: Training, batch: Batch) -> Tensor:
+    def gradients(self, training: Course, batch: Batch) -> Tensor:
         """Fill the gradients of the model's weights, which are empty; give the mean loss, still on the device."""
         loss = self.objective(training, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    def objective(self, training: Training, batch: Batch) -> Tensor:
+    def objective(self, training: Course, batch: Batch) -> Tensor:
         """Give the mean loss of the batch."""
         return training.objective(batch)
 

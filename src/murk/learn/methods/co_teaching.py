@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,14 +15,11 @@ from torch import Tensor, nn
 from murk.errors import InputError
 from murk.learn.checkpoint import load_module, module_tensors
 from murk.learn.losses import cross_entropy
-from murk.learn.method import Batch, Method
+from murk.learn.method import Batch, Course, Method
 from murk.learn.methods.settings import positive, share
 from murk.learn.optimizer import load_optimizer, optimizer_of, optimizer_tensors
 from murk.noise import NoiseModel
 from murk.noise.draws import stream_key
-
-if TYPE_CHECKING:
-    from murk.learn.training import Training
 
 __all__ = ["CoTeaching"]
 
@@ -66,13 +63,13 @@ class CoTeaching(Method):
             )
         return replace(self, rate=float(1 - np.diagonal(transition.matrix()).mean()))
 
-    def prepare(self, training: Training) -> None:
+    def prepare(self, training: Course) -> None:
         """Make the second network and its optimizer."""
         self.second = _drawn_again(training.model, seed=training.recipe.seed)
         weights = [weight for weight in self.second.parameters() if weight.requires_grad]
         self.optimizer = optimizer_of(training.recipe, weights, device=training.compute.device)
 
-    def gradients(self, training: Training, batch: Batch) -> Tensor:
+    def gradients(self, training: Course, batch: Batch) -> Tensor:
         """Step the second network, and fill the gradients of the first."""
         labels = training.labels(batch)
         losses = [

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from murk.learn.losses import cross_entropy
-from murk.learn.method import Batch, Method, restored
+from murk.learn.method import Batch, Course, Method, restored
 from murk.learn.methods.settings import positive, share
-
-if TYPE_CHECKING:
-    from murk.learn.training import Training
 
 __all__ = ["Elr"]
 
@@ -44,12 +41,12 @@ class Elr(Method):
         self.pull = positive(self.pull, "pull")
         self.momentum = share(self.momentum, "momentum", below_one=True)
 
-    def prepare(self, training: Training) -> None:
+    def prepare(self, training: Course) -> None:
         """Start from no opinion of any example: [N, K] zeros."""
         size = len(training.targets), training.targets.num_classes
         self.remembered = torch.zeros(size, device=training.compute.device)
 
-    def objective(self, training: Training, batch: Batch) -> Tensor:
+    def objective(self, training: Course, batch: Batch) -> Tensor:
         """Move the memory of these examples, then hold the probabilities against it."""
         log_probs = torch.log_softmax(training.logits(batch.x).float(), dim=1)
         probs = log_probs.exp().clamp(SMALLEST, 1 - SMALLEST)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from murk.learn.losses import cross_entropy
-from murk.learn.method import Batch, Method
+from murk.learn.method import Batch, Course, Method
 from murk.learn.methods.settings import positive
 from murk.noise.draws import stream_key
-
-if TYPE_CHECKING:
-    from murk.learn.training import Training
 
 __all__ = ["Mixup"]
 
@@ -39,7 +36,7 @@ class Mixup(Method):
         """Check alpha."""
         self.alpha = positive(self.alpha, "alpha")
 
-    def objective(self, training: Training, batch: Batch) -> Tensor:
+    def objective(self, training: Course, batch: Batch) -> Tensor:
         """Mix each example with another of the batch."""
         rng = np.random.default_rng(stream_key(training.recipe.seed, f"mixup/{training.step}"))
         mixed = float(rng.beta(self.alpha, self.alpha))

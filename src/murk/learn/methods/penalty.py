@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from murk.errors import InputError
 from murk.learn.losses import cross_entropy
-from murk.learn.method import Batch, Method
+from murk.learn.method import Batch, Course, Method
 from murk.learn.methods.settings import positive
-
-if TYPE_CHECKING:
-    from murk.learn.training import Training
 
 __all__ = ["Penalty"]
 
@@ -41,14 +38,14 @@ class Penalty(Method):
         self.activations = positive(self.activations, "activations")
         self.weights = positive(self.weights, "weights")
 
-    def prepare(self, training: Training) -> None:
+    def prepare(self, training: Course) -> None:
         """Find the last linear layer."""
         layers = [module for module in training.model.modules() if isinstance(module, nn.Linear)]
         if not layers:
             raise InputError("the penalty is on the last linear layer, but the network has none")
         self.layer = layers[-1]
 
-    def objective(self, training: Training, batch: Batch) -> Tensor:
+    def objective(self, training: Course, batch: Batch) -> Tensor:
         """Add the two penalties."""
         read: list[Tensor] = []
 

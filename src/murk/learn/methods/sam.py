@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +20,8 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from murk.errors import InputError
 from murk.learn.losses import cross_entropy
-from murk.learn.method import Batch, Method
+from murk.learn.method import Batch, Course, Method
 from murk.learn.methods.settings import positive
-
-if TYPE_CHECKING:
-    from murk.learn.training import Training
 
 __all__ = ["JSam", "LSam", "NSam", "OfEachExample", "OneSam"]
 
@@ -61,7 +58,7 @@ class NSam(_Sam):
     name: ClassVar[str] = "n-sam"
     source: ClassVar[str] = f"Foret et al. 2021, arXiv 2010.01412; {SOURCE}"
 
-    def gradients(self, training: Training, batch: Batch) -> Tensor:
+    def gradients(self, training: Course, batch: Batch) -> Tensor:
         """Go up, take the gradient there, and come back."""
         loss = self.objective(training, batch)
         weights: list[Tensor] = [weight for weight in training.model.parameters() if weight.requires_grad]
@@ -83,7 +80,7 @@ class NSam(_Sam):
 class OfEachExample(_Sam):
     """Weights perturbed for each example by its own gradient; needs a network whose examples do not meet."""
 
-    def prepare(self, training: Training) -> None:
+    def prepare(self, training: Course) -> None:
         """Refuse networks in which examples of a batch meet, or chance does."""
         met = [type(module).__name__ for module in training.model.modules()
                if isinstance(module, _BatchNorm | _DropoutNd)]  # fmt: skip
@@ -93,7 +90,7 @@ class OfEachExample(_Sam):
                 'with norm="group" and without dropout'
             )
 
-    def gradients(self, training: Training, batch: Batch) -> Tensor:
+    def gradients(self, training: Course, batch: Batch) -> Tensor:
         """Sum the gradients of the examples, some at once; in float32, for rho is small beside bfloat16's steps."""
         model, labels = training.model.train(), training.labels(batch)
         weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}

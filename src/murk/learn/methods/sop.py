@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from murk.learn.method import Batch, Method, restored
+from murk.learn.method import Batch, Course, Method, restored
 from murk.learn.methods.settings import positive
 from murk.noise.draws import stream_key
-
-if TYPE_CHECKING:
-    from murk.learn.training import Training
 
 __all__ = ["Sop"]
 
@@ -50,7 +47,7 @@ class Sop(Method):
         """Check the growth."""
         self.growth = positive(self.growth, "growth")
 
-    def prepare(self, training: Training) -> None:
+    def prepare(self, training: Course) -> None:
         """Draw u [N, 1] and v [N, K], of deviation 1e-8."""
         low, high = stream_key(training.recipe.seed, "sop")
         chance = torch.Generator().manual_seed(high << 31 | low >> 1)
@@ -59,7 +56,7 @@ class Sop(Method):
         self.v = (START * torch.randn((count, classes), generator=chance)).to(device)
         self.rate = self.growth * math.expm1(GROWTH / training.recipe.epochs) / 2
 
-    def gradients(self, training: Training, batch: Batch) -> Tensor:
+    def gradients(self, training: Course, batch: Batch) -> Tensor:
         """Step the numbers of these examples, and fill the gradients of the weights."""
         logits, labels = training.logits(batch.x).float(), training.labels(batch)
         told = (labels >= 0)[:, None].to(logits.dtype)
