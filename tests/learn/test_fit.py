@@ -299,7 +299,7 @@ def test_probabilities_are_rows_that_sum_to_one_and_features_come_out(fitted: mu
     [
         ({"votes": NOISE.draw(FEW.labels[:9], seed=0)}, "300 examples, but 9"),
         ({"noise": murk.Dilution(5, num_classes=3)}, "3 classes"),
-        ({"noise": "dilution"}, '"auto" or "auto:one-right"'),
+        ({"noise": "dilution"}, '"auto:one-right" or "auto:dependent"'),
         ({"noise": 4}, "noise model"),
         ({"known": np.full(300, 11)}, "known"),
         ({"held_out": 0.9}, "held_out"),

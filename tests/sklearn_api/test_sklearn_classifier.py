@@ -249,7 +249,7 @@ def test_classes_may_be_named_where_labels_lack_some(blobs):
 @pytest.mark.parametrize(
     ("settings", "labels", "said"),
     [
-        ({"noise": "automatic"}, [0, 1, 2, 0], '"auto" or "auto:one-right"'),
+        ({"noise": "automatic"}, [0, 1, 2, 0], '"auto:one-right" or "auto:dependent"'),
         ({"noise": "symetric:.2"}, [0, 1, 2, 0], "nearest: symmetric"),
         ({"noise": 2 * T}, [0, 1, 2, 0], "sum"),
         ({"noise": None, "model": "mlp9"}, [0, 1, 2, 0], "did you mean"),
