@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -16,9 +17,33 @@ from scipy import stats
 
 from machine import machine
 
-__all__ = ["interval", "run_cells"]
+__all__ = ["command", "interval", "run_cells"]
 
 Cell = tuple[Any, ...]
+
+
+def command(
+    doc: str | None, *, script: str, results: Path, cells: Callable[[int], Iterable[Cell]], names: tuple[str, ...],
+    train: Callable[..., dict[str, Any]], summary: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+    table: Callable[[dict[str, Any]], str] | None = None,
+) -> None:  # fmt: skip
+    """Be the command of a benchmark of cells: run what is missing, or one cell, or print the page's table.
+
+    `cells` gives them for a number of seeds, `train` runs one and returns what it found.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    if table is not None:
+        parser.add_argument("--table", action="store_true", help="run nothing; print the page's table")
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(train(*json.loads(arguments.one))))
+    elif table is not None and arguments.table:
+        print(table(json.loads(results.read_text())))
+    else:
+        run_cells(script, results, cells(arguments.seeds), names=names, jobs=arguments.jobs, summary=summary)
 
 
 def run_cells(

@@ -1,6 +1,6 @@
 """How far does accuracy fall when noise depends on the example, and one T for all is false?
 
-20,000 images of MNIST, 40 % of the labels wrong, about 100,000 images shown, `conv3`. Three kinds of noise: "features"
+20,000 images of MNIST, 40 % of the labels wrong, about 100,000 images shown, `conv3`. Two kinds of noise: "features"
 (rate and direction by the image's pixels, `instance_from_features`), "network" (what a network trained on 300 clean
 images confuses, `instance_from_probs`), and, beside each, votes of one T for all examples: the mean T of that very
 noise. Training knows the mean T, finds it (`noise="auto"`), or takes labels as they are (averaged weights). The epoch
@@ -15,14 +15,13 @@ benchmarks/results/instance_noise.json as soon as it is done; called again, only
 
 from __future__ import annotations
 
-import argparse
-import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cells import interval, run_cells
+from cells import command, interval
 
 RESULTS = Path(__file__).parent / "results" / "instance_noise.json"
 IMAGES, RATE, CLEAN, EPOCHS = 20_000, 0.4, 300, 6
@@ -101,22 +100,9 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--table", action="store_true", help="run nothing; print the page's table")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(train(*json.loads(arguments.one))))
-        return
-    if arguments.table:
-        print(table(json.loads(RESULTS.read_text())))
-        return
-    cells = [(kind, by, way, seed) for seed in range(arguments.seeds) for kind in KINDS for by in BY for way in WAYS]
-    run_cells(__file__, RESULTS, cells, names=("kind", "by", "way", "seed"), jobs=arguments.jobs, summary=summary)
-
-
 if __name__ == "__main__":
-    main()
+    command(
+        __doc__, script=__file__, results=RESULTS, names=("kind", "by", "way", "seed"), train=train, summary=summary,
+        table=table,
+        cells=lambda seeds: [(*rest, seed) for seed, *rest in product(range(seeds), KINDS, BY, WAYS)],
+    )  # fmt: skip

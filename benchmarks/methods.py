@@ -1,6 +1,7 @@
 """Methods under one protocol: what has run so far, as pictures, numbers and the tables of docs/methods.md.
 
-python benchmarks/methods.py            draws docs/pictures/methods/ from results/methods_small.json, prints the tables
+python benchmarks/methods.py            draws docs/pictures/methods/ from results/methods_small.json, and writes the tables
+                                        into docs/methods.md
 python benchmarks/methods.py STORE ...  first adds to that file what the stores have run
 
 The runs themselves: MURK_DATA=FOLDER murk reproduce methods sam --size small, some fifteen hours of one core, in as
@@ -18,13 +19,14 @@ from pathlib import Path
 from murk.lab import Store
 from murk.lab.study_results import ReportedRun, StudyResults, take_over
 from murk.paper import COMPARISONS, Drawn, draw_figure, plan_figures, size_named
-from murk.paper.gallery import heat_map_of, write_figures
+from murk.paper.gallery import heat_map_of, machine_in_words, write_figures
 from murk.paper.methods import against_the_best
 from murk.show import HeatMap, heat_map_markdown
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "methods_small.json"
 PICTURES = ROOT / "docs" / "pictures" / "methods"
+PAGE, ABOVE, BELOW = ROOT / "docs" / "methods.md", "](pictures/methods/methods.svg)\n", "\n## What to use when"
 SMALL = size_named("small")
 
 
@@ -34,7 +36,9 @@ def main(stores: list[str]) -> None:
     drawn = what_is_shown()
     for path in write_figures(PICTURES, [each for each in drawn if each.rows]):
         print(path.relative_to(ROOT))
-    print(tables(drawn))
+    page = PAGE.read_text(encoding="utf-8")
+    above, below = page.index(ABOVE) + len(ABOVE), page.index(BELOW)
+    PAGE.write_text(f"{page[:above]}\n{tables(drawn)}\n{page[below:]}", encoding="utf-8")
 
 
 def collect(path: Path) -> None:
@@ -61,7 +65,14 @@ def tables(drawn: list[Drawn]) -> str:
     parts = []
     for each in drawn:
         heat = heat_map_of(each)
-        parts.append(f"`murk reproduce {each.figure.name}`: {each.done} of {each.planned} runs so far.")
+        seeds = sorted({row["n_seeds"] for row in each.rows})
+        told = f"`murk reproduce {each.figure.name}`: {each.done} of {each.planned} runs so far"
+        if seeds:
+            told += (
+                f", {seeds[0]} to {seeds[-1]} seeds a cell; " if seeds[0] < seeds[-1] else f", n = {seeds[0]} a cell; "
+            )
+            told += "; ".join(machine_in_words(machine) for machine in each.machines)
+        parts.append(f"{told}.")
         for name in dict.fromkeys(panel.partition(",")[0] for panel in heat.panels):
             rows = [{**row, "panel": row["panel"].removeprefix(f"{name}, ")} for row in heat.rows
                     if row["panel"].startswith(f"{name},")]  # fmt: skip

@@ -13,23 +13,20 @@ last 10,000 training images with votes of other seeds.)
 Needs MNIST (`murk data fetch mnist`, or MURK_DATA). Two cores, two runs at a time of one thread each: about 50 minutes.
 Every run is kept in benchmarks/results/mnist.json as soon as it is done; called again, only missing ones run.
 
-    python benchmarks/mnist.py [--jobs 2]
+    python benchmarks/mnist.py [--jobs 2] [--seeds 3]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cells import interval, run_cells
+from cells import command, interval
 
 RESULTS = Path(__file__).parent / "results" / "mnist.json"
-SEEDS = (0, 1, 2)
 SETTINGS: dict[str, dict[str, Any]] = {
     "60,000 images, alpha 100": {"images": 60_000, "alpha": 100, "delta": 0.0, "bar": 0.978, "reach": 0.984,
                                  "paper": "91 % [recalled], above 90 % [read]"},
@@ -106,17 +103,10 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(train(*json.loads(arguments.one))))
-        return
-    cells = [(setting, way, seed) for seed in SEEDS for setting in SETTINGS for way in ways_of(setting)]
-    run_cells(__file__, RESULTS, cells, names=("setting", "weighing", "seed"), jobs=arguments.jobs, summary=summary)
-
-
 if __name__ == "__main__":
-    main()
+    command(
+        __doc__, script=__file__, results=RESULTS, names=("setting", "weighing", "seed"), train=train, summary=summary,
+        cells=lambda seeds: [
+            (setting, way, seed) for seed in range(seeds) for setting in SETTINGS for way in ways_of(setting)
+        ],
+    )  # fmt: skip

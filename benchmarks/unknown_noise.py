@@ -15,15 +15,13 @@ in benchmarks/results/unknown_noise.json as soon as it is done; called again, on
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cells import interval, run_cells
+from cells import command, interval
 
 RESULTS = Path(__file__).parent / "results" / "unknown_noise.json"
 ALPHA, AUDITED = 20, 100
@@ -101,7 +99,7 @@ def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def table(result: dict[str, Any]) -> str:
     """The runs as the rows of a page: mean over seeds, with the t-interval from two seeds on."""
     lines = [
-        "| noise | right, selected | bar | T off by, an entry | found | classes named | seeds |",
+        "| noise | right, selected | aimed at | T off by, an entry | found | classes named | seeds |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
@@ -117,22 +115,8 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--table", action="store_true", help="run nothing; print the page's table")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(train(*json.loads(arguments.one))))
-        return
-    if arguments.table:
-        print(table(json.loads(RESULTS.read_text())))
-        return
-    cells = [(setting, seed) for seed in range(arguments.seeds) for setting in SETTINGS]
-    run_cells(__file__, RESULTS, cells, names=("setting", "seed"), jobs=arguments.jobs, summary=summary)
-
-
 if __name__ == "__main__":
-    main()
+    command(
+        __doc__, script=__file__, results=RESULTS, names=("setting", "seed"), train=train, summary=summary, table=table,
+        cells=lambda seeds: [(setting, seed) for seed in range(seeds) for setting in SETTINGS],
+    )  # fmt: skip

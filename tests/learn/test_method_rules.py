@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 import murk
 from murk.errors import InputError
-from murk.learn.averaging import average_weights
-from murk.learn.losses import HAlpha, cross_entropy
+from murk.learn.fingerprint import fingerprint_of
+from murk.learn.losses import HAlpha, PickedVote, cross_entropy
 from murk.learn.methods import (
     Averaging,
     Batch,
@@ -233,7 +233,6 @@ def test_averaging_alone_is_cross_entropy_with_other_weights_kept() -> None:
     weights = {name: next(fit.model.parameters()) for name, fit in fits.items()}
     assert not torch.allclose(weights["cross-entropy"], weights["averaging"])
     assert (CrossEntropy.averaging, Averaging.averaging) == (False, True)
-    assert average_weights is not None
 
 
 class TwoLayers(nn.Module):
@@ -328,3 +327,22 @@ def test_the_votes_a_method_picks_do_not_depend_on_the_batch() -> None:
     part = made.labels(SimpleNamespace(index=torch.tensor([5, 3]), epoch=1))
     assert part.tolist() == whole[[5, 3]].tolist()
     assert len({tuple(made.labels(SimpleNamespace(index=torch.arange(24), epoch=e)).tolist()) for e in range(3)}) == 3
+
+
+def test_known_labels_stand_in_for_the_votes_of_many_classes_too() -> None:
+    """With many classes counts are sparse; the known example has one row of one, the other keeps its shares."""
+    votes = Votes.from_matrix([[7, 7, 30], [900, 2, 2]], num_classes=5000)
+    assert not isinstance(votes.counts(), np.ndarray)
+    rows = PickedVote().targets(votes, None, np.array([4999, -1]), device=CPU).rows(torch.arange(2))
+    assert rows[0].nonzero().ravel().tolist() == [4999]
+    assert {int(k): round(float(rows[1, k]), 4) for k in rows[1].nonzero().ravel()} == {2: 0.6667, 900: 0.3333}
+
+
+def test_a_checkpoint_under_another_t_is_not_taken_for_this_training() -> None:
+    marks = [fingerprint_of(training(Forward(), noise=Channel(pair_flip(K, rate)))) for rate in (0.3, 0.3, 0.4)]
+    assert marks[0] == marks[1] != marks[2]
+
+
+def test_co_teaching_refuses_a_second_network_that_would_be_the_first() -> None:
+    with pytest.raises(InputError, match="weights of its own"):
+        training(CoTeaching(rate=0.2), TwoLayers(), Votes.from_labels(LABELS % 2, num_classes=2))

@@ -88,6 +88,9 @@ def test_annotators_count_as_much_as_their_tempering_says() -> None:
     plain = np.log(rows.clip(1e-300))
     expected = [0.5 * plain[0, :, 0] + plain[1, :, 1], 0.5 * plain[0, :, 1], 0.25 * plain[0, :, 2]]
     np.testing.assert_allclose(evidence_of(votes, tempered).dense(), expected)  # an impossible vote that counts nothing
+    shares = np.ones((2, 2))
+    assert Annotators(rows, tempering=shares).tempering is not shares
+    shares[0, 0] = 0.5  # the caller's own array stays writable, and apart
     assert tempered != Annotators(rows)
     assert tempered == Annotators(rows, tempering=[[0.5, 0.25], [1.0, 0.0]])
 

@@ -102,8 +102,8 @@ def train(
         str,
         typer.Option(
             "--weigh-as",
-            help="given; independent: forget that exactly one vote is right; auto: find the noise; auto:one-right; "
-            "auto:dependent.",
+            help="given; independent: forget that exactly one vote is right; untold: say nothing of the noise; auto: "
+            "find it; auto:one-right; auto:dependent.",
         ),
     ] = "given",
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; by a rule unless said.")] = None,

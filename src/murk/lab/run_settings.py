@@ -23,7 +23,7 @@ class RunSettings:
 
     Attributes:
         model: a name of `murk.models.names()`.
-        protocol: "evidence", murk's own training, or "paper".
+        protocol: "evidence", murk's own training, "paper" or "sgd".
         method: a name of `murk.learn.methods.METHODS`, with settings of its own perhaps ("elr:pull=1"); None goes by
             the loss.
         loss: a name of `murk.learn.LOSSES`.

@@ -61,15 +61,15 @@ def fit(
             Dense features are standardised by what is trained on; the columns of a `SparseSource` stay as they are.
         votes: the votes of these N examples, or ready-made `Evidence`.
         noise: how the votes go wrong: `Dilution`, `Channel`, `Annotators`; or "auto" (or `Unknown`), to find it out
-            first (`murk.learn.find_noise`), which takes about as long again as the training or somewhat longer. The
-            evidence loss needs it for votes.
+            first (`murk.learn.find_noise`), which takes about as long again as the training or somewhat longer;
+            "auto:one-right" and "auto:dependent" say what is known nonetheless. The evidence loss needs it for votes.
         known: int [N], the true class where you know it (clean or audited labels), -1 elsewhere. It overrides votes.
         groups: [N], one name an example: a patient, a user, near-duplicates. Never split between training and
             held-out examples. `Examples` with groups bring them along.
         held_out: share of the examples (or groups) whose votes choose the epoch, in [0, 0.5]; they are not trained on.
             None for the protocol's: 0.1 for "evidence", 0 (the last epoch) for "paper".
-        protocol: what is meant where a setting is None: "evidence", murk's own training, or "paper", that of the study
-            of 2017 (see `murk.learn.protocol`).
+        protocol: what is meant where a setting is None: "evidence", murk's own training, "paper", that of the study of
+            2017, or "sgd", that of a study of SAM (see `murk.learn.protocol`).
         method: a name of `murk.learn.methods.METHODS`, such as "elr" (or "elr:pull=1"), or a `Method`: another way to
             learn, to hold murk's own against. None goes by the loss.
         loss: "evidence", "pairs", "soft-labels", "composite", "h-alpha", or a `Loss`.

@@ -71,6 +71,7 @@ class Annotators:
             faults.append(f"tempering is [A, 2] = ({len(transitions)}, 2) shares in [0, 1], but {tempering.shape} came")
         refuse(faults)
         if tempering is not None:
+            tempering = np.array(tempering)  # not the caller's own, which stays writable
             tempering.setflags(write=False)
         object.__setattr__(self, "tempering", tempering)
         transitions = np.stack([pattern.matrix() for pattern in patterns])

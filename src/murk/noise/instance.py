@@ -152,7 +152,8 @@ def instance_from_features(
         labels: int [N], the true classes.
         rate: mean noise rate, in [0, 1).
         num_classes: K >= 2.
-        spread: deviation of the examples' rates before they are cut, >= 0.
+        spread: deviation of the examples' rates before they are cut, >= 0. Within a twentieth of it from 0 or 1 a mean
+            is not to be had by cutting: all examples then flip at `rate`.
         seed: integer >= 0.
 
     Raises:

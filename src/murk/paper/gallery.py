@@ -29,7 +29,7 @@ from murk.show import (
 )
 
 __all__ = [
-    "claim_row", "claims_csv", "figures_text", "gallery_text", "heat_map_of", "judged", "panels_of", "write_figures",
+    "claim_row", "claims_csv", "figures_text", "gallery_text", "heat_map_of", "judged", "machine_in_words", "panels_of", "write_figures",
     "write_gallery",
 ]  # fmt: skip
 
@@ -99,7 +99,7 @@ def write_gallery(
     machines = list({str(machine): machine for each in drawn for machine in each.machines}.values())
     page = gallery_page(
         entries, [claim_row(row) for row in claims], settings=_settings(drawn),
-        machine={f"machine {number}": _machine(machine) for number, machine in enumerate(machines, start=1)},
+        machine={f"machine {number}": machine_in_words(machine) for number, machine in enumerate(machines, start=1)},
     )  # fmt: skip
     text = gallery_text(drawn, pictures=pictures, options=options)
     contents = {"claims.csv": claims_csv(claims), "index.html": page.html(), "gallery.md": text}
@@ -143,7 +143,7 @@ def _entry(drawn: Drawn, options: Sequence[str]) -> GalleryEntry:
         "Runs": f"{_runs(drawn)}{_failed(drawn)}" if drawn.planned else _why_nothing_runs(drawn),
         "Seeds a point": "none" if not seeds else f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}",
         "Computing": f"{drawn.seconds / 60:.0f} minutes, one run after another",
-        "Machine": "; ".join(_machine(machine) for machine in drawn.machines) or "any",
+        "Machine": "; ".join(machine_in_words(machine) for machine in drawn.machines) or "any",
         "Command": shlex.join(["murk", "reproduce", drawn.figure.name, "--size", drawn.size.name, *options, "--draw"]),
     }
     figure = drawn.figure
@@ -224,7 +224,7 @@ def _size(size: Size) -> str:
     return f"{size.note.removeprefix('Size ')} In each run, unless a figure says otherwise: {told}"
 
 
-def _machine(machine: Mapping[str, object]) -> str:
+def machine_in_words(machine: Mapping[str, object]) -> str:
     """Name a kind of machine in a line."""
     where = machine.get("accelerator") or f"{machine['cores']} cores of {machine['processor']}"
     return f"{where}, {machine['threads']} thread(s) a run, {machine['precision']}"

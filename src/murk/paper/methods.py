@@ -40,15 +40,15 @@ PLAIN: dict[str, dict[str, Any]] = {
     f"co-teaching{ORACLE}": {"method": "co-teaching", "weigh_as": "given"},
     f"evidence, noise known{ORACLE}": {"method": "evidence", "weigh_as": "given"},
 }
+OWN_NORM = {"norm": "group", "precision": "float32"}  # rho is small beside bfloat16's steps
 SHARP: dict[str, dict[str, Any]] = {
-    f"averaging{GROUP_NORM}": {"method": "averaging", "norm": "group"},
-    f"n-SAM{GROUP_NORM}": {"method": "n-sam", "norm": "group"},
-    f"1-SAM{GROUP_NORM}": {"method": "1-sam", "norm": "group"},
-    f"L-SAM{GROUP_NORM}": {"method": "l-sam", "norm": "group"},
-    f"J-SAM{GROUP_NORM}": {"method": "j-sam", "norm": "group"},
-    f"penalty{GROUP_NORM}": {"method": "penalty", "norm": "group"},
+    f"averaging{GROUP_NORM}": {"method": "averaging", **OWN_NORM},
+    f"n-SAM{GROUP_NORM}": {"method": "n-sam", **OWN_NORM},
+    f"1-SAM{GROUP_NORM}": {"method": "1-sam", **OWN_NORM},
+    f"L-SAM{GROUP_NORM}": {"method": "l-sam", **OWN_NORM},
+    f"J-SAM{GROUP_NORM}": {"method": "j-sam", **OWN_NORM},
+    f"penalty{GROUP_NORM}": {"method": "penalty", **OWN_NORM},
 }
-SHARP = {name: {**how, "precision": "float32"} for name, how in SHARP.items()}  # rho is small beside bfloat16's steps
 SERIES = (*PLAIN, *SHARP)
 ORACLES = tuple(name for name in SERIES if name.endswith(ORACLE))
 

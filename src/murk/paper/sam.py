@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from murk.paper.figure import Axis, Cell, Figure
-from murk.paper.methods import rows
+from murk.paper.methods import SETS, rows
 from murk.paper.sizes import Size
 
 __all__ = ["FIGURE"]
@@ -30,19 +30,12 @@ def cells(size: Size, _: Any) -> Iterator[Cell]:
     """Each method, on the same images and votes."""
     base: dict[str, Any] = {"data": "mnist", "train_size": 1000, "epochs": 200, "model": "conv3"}
     if size.name == "smoke":
-        base = {
-            "data": "digits",
-            "train_size": 200,
-            "test_size": 200,
-            "epochs": 3,
-            "model": "conv2",
-            "width": 4,
-            "dropout": 0.0,
-        }
+        base = {"data": "digits", "train_size": 200, "test_size": 200, "epochs": 3, "model": "conv2", "width": 4,
+                "dropout": 0.0}  # fmt: skip
     for name, method in METHODS.items():
         setting = {**base, "noise": "symmetric:0.3", "protocol": "sgd", "norm": "group", "method": method,
                    "weigh_as": "untold", "watch": True, "precision": "float32"}  # fmt: skip
-        yield Cell("MNIST, symmetric 30 %", name, 0, setting, SEEDS[size.name])
+        yield Cell(f"{SETS[base['data']]}, symmetric 30 %", name, 0, setting, SEEDS[size.name])
 
 
 def lacks(size: Size) -> str:

@@ -27,7 +27,7 @@ class Forward(Method):
 
     Without a noise model, T is that of anchors: a network is first trained by cross-entropy, and of each class the
     example that it is surest of (but for the last few) is taken to be of that class for certain, so that what the
-    network says of it is a row of T. That takes as long again as the training.
+    network says of it is a row of T. That takes as long again as the training, and after a kill is done again.
 
     Args:
         quantile: in (0, 1], which example is the anchor; 1 is the surest (see `anchor_transition`).

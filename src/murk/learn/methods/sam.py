@@ -78,7 +78,15 @@ class NSam(_Sam):
 
 @dataclass
 class OfEachExample(_Sam):
-    """Weights perturbed for each example by its own gradient; needs a network whose examples do not meet."""
+    """Weights perturbed for each example by its own gradient; needs a network whose examples do not meet.
+
+    Attributes:
+        scale_there: whether the scale of the logits is that at the perturbed weights, or at those of the model.
+        jacobian_there: likewise for their Jacobian.
+    """
+
+    scale_there: ClassVar[bool] = True
+    jacobian_there: ClassVar[bool] = True
 
     def prepare(self, training: Course) -> None:
         """Refuse networks in which examples of a batch meet, or chance does."""
@@ -102,7 +110,7 @@ class OfEachExample(_Sam):
             return out[0]
 
         detached = {name: weight.detach() for name, weight in weights.items()}
-        of_each = vmap(lambda x, label: _perturbed(self.of_one, logits, detached, x, label, rho=self.rho))
+        of_each = vmap(lambda x, label: self._of_one(logits, detached, x, label))
         size = max(1, NUMBERS_AT_ONCE // sum(weight.numel() for weight in weights.values()))
         total = torch.zeros((), device=batch.x.device)
         for x, label in zip(torch.split(batch.x, size), torch.split(labels, size), strict=True):
@@ -113,25 +121,17 @@ class OfEachExample(_Sam):
                 weight.grad = part if weight.grad is None else weight.grad + part
         return total / len(labels)
 
-    @staticmethod
-    def of_one(logits: Logits, weights: Weights, perturbed: Weights, x: Tensor, label: Tensor) -> Weights:
-        """Give the gradient of one example, from the weights and their perturbed neighbours."""
-        raise NotImplementedError
+    def _of_one(self, logits: Logits, here: Weights, x: Tensor, label: Tensor) -> tuple[Weights, Tensor]:
+        """Go up the loss of one example; give its gradient, from here and there, and its loss here."""
 
+        def loss(weights: Weights) -> Tensor:
+            return cross_entropy(torch.log_softmax(logits(weights, x), dim=0)[None], label[None])[0]
 
-def _perturbed(
-    of_one: Callable[..., Weights], logits: Logits, weights: Weights, x: Tensor,
-    label: Tensor, *, rho: float,
-) -> tuple[Weights, Tensor]:  # fmt: skip
-    """Go up the loss of one example, and give its gradient there and its loss here."""
-
-    def loss(weights: Weights) -> Tensor:
-        return cross_entropy(torch.log_softmax(logits(weights, x), dim=0)[None], label[None])[0]
-
-    up, here = grad_and_value(loss)(weights)
-    length = torch.sqrt(torch.stack([part.square().sum() for part in up.values()]).sum()).clamp(min=LEAST_NORM)
-    there = {name: weight + rho / length * up[name] for name, weight in weights.items()}
-    return of_one(logits, weights, there, x, label), here
+        up, value = grad_and_value(loss)(here)
+        length = torch.sqrt(torch.stack([part.square().sum() for part in up.values()]).sum()).clamp(min=LEAST_NORM)
+        there = {name: weight + self.rho / length * up[name] for name, weight in here.items()}
+        jacobian_at, scale_at = (there if far else here for far in (self.jacobian_there, self.scale_there))
+        return _scaled(logits, jacobian_at, scale_at, x, label), value
 
 
 def _scaled(logits: Logits, at: Weights, scale_at: Weights, x: Tensor, label: Tensor) -> Weights:
@@ -150,11 +150,6 @@ class OneSam(OfEachExample):
     name: ClassVar[str] = "1-sam"
     source: ClassVar[str] = SOURCE
 
-    @staticmethod
-    def of_one(logits, weights, perturbed, x, label):  # type: ignore[no-untyped-def]
-        """Take both there."""
-        return _scaled(logits, perturbed, perturbed, x, label)
-
 
 @dataclass
 class LSam(OfEachExample):
@@ -162,11 +157,7 @@ class LSam(OfEachExample):
 
     name: ClassVar[str] = "l-sam"
     source: ClassVar[str] = SOURCE
-
-    @staticmethod
-    def of_one(logits, weights, perturbed, x, label):  # type: ignore[no-untyped-def]
-        """Take the Jacobian here, the scale there."""
-        return _scaled(logits, weights, perturbed, x, label)
+    jacobian_there: ClassVar[bool] = False
 
 
 @dataclass
@@ -175,11 +166,7 @@ class JSam(OfEachExample):
 
     name: ClassVar[str] = "j-sam"
     source: ClassVar[str] = SOURCE
-
-    @staticmethod
-    def of_one(logits, weights, perturbed, x, label):  # type: ignore[no-untyped-def]
-        """Take the Jacobian there, the scale here."""
-        return _scaled(logits, perturbed, weights, x, label)
+    scale_there: ClassVar[bool] = False
 
 
 @contextmanager
