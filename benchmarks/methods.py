@@ -1,7 +1,7 @@
 """Methods under one protocol: what has run so far, as pictures, numbers and the tables of docs/methods.md.
 
-python benchmarks/methods.py            draws docs/pictures/methods/ from results/methods_small.json, and writes the tables
-                                        into docs/methods.md
+python benchmarks/methods.py            draws docs/pictures/methods/ from results/methods_small.json, and writes the
+                                        tables into docs/methods.md
 python benchmarks/methods.py STORE ...  first adds to that file what the stores have run
 
 The runs themselves: MURK_DATA=FOLDER murk reproduce methods sam --size small, some fifteen hours of one core, in as

@@ -29,8 +29,8 @@ from murk.show import (
 )
 
 __all__ = [
-    "claim_row", "claims_csv", "figures_text", "gallery_text", "heat_map_of", "judged", "machine_in_words", "panels_of", "write_figures",
-    "write_gallery",
+    "claim_row", "claims_csv", "figures_text", "gallery_text", "heat_map_of", "judged", "machine_in_words",
+    "panels_of", "write_figures", "write_gallery",
 ]  # fmt: skip
 
 INTERVALS = "Bars: 95 % Student interval over seeds."
