@@ -43,14 +43,13 @@ from murk.lab.result import FACTS, FIT, PREDICTIONS
 from murk.lab.run import difference
 from murk.learn import Progress
 from murk.learn.checkpoint import checkpoint_files
-from murk.learn.methods import METHODS, method_named
+from murk.learn.methods import METHODS
 from murk.learn.progress import TRAINING
 from murk.models import Classifier
 
 __all__ = ["train"]
 
 CHECKPOINT = "checkpoint.safetensors"
-NEED_NOISE = ("evidence", "composite")
 WITHOUT_NOISE = (
     f"{NO_NOISE}; or have it found, by --noise auto; or take the votes as they are, by --loss pairs or soft-labels"
 )
@@ -144,7 +143,7 @@ def train(
     data = voted(
         place, votes, noise_of, HowRead(side, skip_corrupt, column, classes, none_of_these),
         source=source, test_labels=None if test_labels is None else test_labels.value,
-        without_noise=WITHOUT_NOISE if _needs_noise(settings) and not to_find else "", seed=seed,
+        without_noise=WITHOUT_NOISE if settings.needs_noise and not to_find else "", seed=seed,
     )  # fmt: skip
     if to_find:
         data.described["noise"] = data.described["noise"] or weigh_as
@@ -161,13 +160,6 @@ def train(
         print_json({"out": str(out), **result.to_dict()})
     else:
         _print_result(result, data.told, out)
-
-
-def _needs_noise(settings: RunSettings) -> bool:
-    """Say whether the training cannot begin without a noise model."""
-    if settings.method is not None:
-        return method_named(settings.method).noise_is == "needed"
-    return settings.loss in NEED_NOISE
 
 
 def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, out: Path, **compute: Any) -> Result:

@@ -29,7 +29,6 @@ __all__ = ["RUN_VERSION", "SOURCES", "noise_of", "resolve", "resolve_all", "run_
 Made = TypeVar("Made")
 
 INSTANCE = "instance:"
-NEED_NOISE = ("evidence", "composite", "h-alpha")
 
 RUN_VERSION = 1
 """Of what a run does with its settings; it goes up when the same settings would give other numbers."""
@@ -211,17 +210,10 @@ def _noise_faults(setting: Setting, noise: NoiseModel | InstanceRate) -> list[st
         "weigh_as auto:dependent is for votes of annotators: of others nobody knows who repeats whom",
         "" if setting.loss != "h-alpha" or (dilution and source == "copies") else
         "the loss h-alpha is that of a dilution",
-        "" if setting.weigh_as != "untold" or not _needs_noise(setting) else
+        "" if setting.weigh_as != "untold" or not setting.needs_noise else
         "weigh_as untold tells the training nothing of the noise by which it weighs votes; give another method or loss",
         method_fault(None if setting.method is None else method_named(setting.method), consistency=setting.consistency),
     ]  # fmt: skip
-
-
-def _needs_noise(setting: Setting) -> bool:
-    """Say whether the training cannot begin without a noise model."""
-    if setting.method is not None:
-        return method_named(setting.method).noise_is == "needed"
-    return (setting.loss or protocol_named(setting.protocol).loss) in NEED_NOISE
 
 
 def run_id(resolved: Mapping[str, Any]) -> str:

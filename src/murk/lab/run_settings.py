@@ -14,6 +14,7 @@ __all__ = ["FOUND", "WEIGH_AS", "RunSettings"]
 
 FOUND = ("auto", "auto:one-right", "auto:dependent")
 WEIGH_AS = ("given", "independent", "untold", *FOUND)
+NEED_NOISE = ("evidence", "composite", "h-alpha")
 MODEL_OPTIONS = ("width", "norm", "dropout", "stem")
 
 
@@ -83,6 +84,13 @@ class RunSettings:
         """The options of the model that were given."""
         options = {name: getattr(self, name) for name in MODEL_OPTIONS}
         return {name: value for name, value in options.items() if value is not None}
+
+    @property
+    def needs_noise(self) -> bool:
+        """Whether the training cannot begin before somebody says, or it is found, how votes go wrong."""
+        if self.method is not None:
+            return method_named(self.method).noise_is == "needed"
+        return (self.loss or PROTOCOLS[self.protocol].loss) in NEED_NOISE
 
 
 def _method_fault(text: str | None) -> str:
