@@ -53,6 +53,13 @@ def test_the_tables_of_the_page_of_methods_are_those_of_the_result_file(script):
     assert methods.tables(methods.what_is_shown()) in (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
 
 
+def test_the_table_of_noise_that_depends_on_the_example_is_that_of_the_result_file(script):
+    instance = script("instance_noise")
+    result = json.loads(instance.RESULTS.read_text(encoding="utf-8"))
+    assert result["rows"] == instance.summary(result["runs"])
+    assert instance.table(result) in (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+
+
 def test_the_tables_of_the_page_of_texts_are_those_of_the_result_file(script):
     texts = script("weak_supervision")
     result = json.loads(texts.RESULTS.read_text(encoding="utf-8"))
