@@ -19,7 +19,7 @@ FOLDER = ROOT / "benchmarks"
 def script(monkeypatch):
     """Give a benchmark by its name, as a run of it is loaded."""
     monkeypatch.syspath_prepend(FOLDER)
-    names = [path.stem for path in FOLDER.glob("*.py")]
+    names = [path.stem for path in FOLDER.glob("*.py") if path.stem != "__main__"]  # pytest's own
     yield importlib.import_module
     for name in names:
         sys.modules.pop(name, None)
