@@ -3,7 +3,13 @@
 from murk.data import Dataset, Examples, load
 from murk.lab import Study
 from murk.learn import Fit, fit
-from murk.measure import Estimate, accuracy_from_votes, effective_clean_labels, estimate_transition
+from murk.measure import (
+    Estimate,
+    accuracy_from_votes,
+    effective_clean_labels,
+    estimate_transition,
+    find_label_errors,
+)
 from murk.noise import Annotators, Channel, Dilution, Votes, dilute
 
 __version__ = "0.1.0"
@@ -22,6 +28,7 @@ __all__ = [
     "dilute",
     "effective_clean_labels",
     "estimate_transition",
+    "find_label_errors",
     "fit",
     "load",
 ]

@@ -1,31 +1,43 @@
 """What arrays tell: accuracies with intervals, from clean labels or from noisy votes, and what votes are worth."""
 
 from murk.measure.accuracy import accuracy, accuracy_per_class, top_k_accuracy
+from murk.measure.audited import Audit, audit_sample
 from murk.measure.balanced_accuracy import balanced_accuracy
 from murk.measure.binomial import exact_binomial
 from murk.measure.estimate import Estimate
 from murk.measure.information import effective_clean_labels, information_log_score, information_per_example
+from murk.measure.label_errors import LabelErrors, find_label_errors
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
 from murk.measure.macro_f1 import macro_f1
+from murk.measure.range import Range
+from murk.measure.shortlist import TopK
+from murk.measure.stratified import stratified_share
 from murk.measure.transition import estimate_transition
 from murk.measure.transition_estimate import TransitionEstimate
 from murk.measure.vote_accuracy import accuracy_from_votes, channel_loglik, dilution_loglik
 
 __all__ = [
+    "Audit",
     "Estimate",
+    "LabelErrors",
+    "Range",
+    "TopK",
     "TransitionEstimate",
     "accuracy",
     "accuracy_from_votes",
     "accuracy_per_class",
+    "audit_sample",
     "balanced_accuracy",
     "channel_loglik",
     "dilution_loglik",
     "effective_clean_labels",
     "estimate_transition",
     "exact_binomial",
+    "find_label_errors",
     "information_log_score",
     "information_per_example",
     "likelihood_ratio_accuracy",
     "macro_f1",
+    "stratified_share",
     "top_k_accuracy",
 ]

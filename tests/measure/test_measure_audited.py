@@ -1,0 +1,143 @@
+"""Audits: samples that are what they say, and intervals that cover for the finite set at hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from murk.errors import InputError
+from murk.measure import Audit, audit_sample, exact_binomial, stratified_share
+from murk.measure.audited import CUTS, strata_of
+
+FALSE_ALARM = 1e-6
+LEVEL = 0.95
+
+
+def labelled(num_examples: int, *, seed: int = 0, rare: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw labels, truth and a P(error) that is right on the whole but for a factor."""
+    rng = np.random.default_rng(seed)
+    chance = rng.beta(0.2, 3.0 if not rare else 60.0, num_examples)
+    labels = rng.integers(0, 4, num_examples)
+    wrong = rng.random(num_examples) < np.minimum(1.3 * chance, 1)
+    return labels, np.where(wrong, (labels + rng.integers(1, 4, num_examples)) % 4, labels), chance
+
+
+def covers_too_little(held: int, simulations: int) -> bool:
+    """Whether intervals hold the truth less often than 95 %, by chance once in a million."""
+    return bool(binom.cdf(held, simulations, LEVEL) < FALSE_ALARM)
+
+
+@pytest.mark.parametrize("simply", [False, True])
+@pytest.mark.parametrize("rare", [False, True])
+@pytest.mark.parametrize("size", [60, 300])
+def test_intervals_of_the_noise_rate_cover(simply: bool, rare: bool, size: int) -> None:
+    held, simulations = 0, 300
+    labels, truth, chance = labelled(2000, rare=rare)
+    rate = (labels != truth).mean()
+    for seed in range(simulations):
+        where = (
+            np.random.default_rng(seed).choice(2000, size, replace=False) if simply
+            else audit_sample(chance, size, seed=seed)
+        )  # fmt: skip
+        told = Audit(labels, chance, where, truth[where], num_classes=4).noise_rate()
+        held += told.low <= rate <= told.high
+    assert not covers_too_little(held, simulations)
+
+
+def test_intervals_per_class_and_of_transitions_cover() -> None:
+    labels, truth, chance = labelled(3000)
+    per_class = np.array([(truth[labels == k] != k).mean() for k in range(4)])
+    transition = np.array([[(labels[truth == j] == k).mean() for k in range(4)] for j in range(4)])
+    held, entries, simulations = np.zeros(4), np.zeros((4, 4)), 300
+    for seed in range(simulations):
+        where = audit_sample(chance, 200, seed=seed)
+        audit = Audit(labels, chance, where, truth[where], num_classes=4)
+        rates, found = audit.noise_rate_per_class(), audit.transition()
+        held += (rates.low <= per_class) & (per_class <= rates.high)
+        entries += (found.low <= transition) & (transition <= found.high)
+        assert found.value.sum(1) == pytest.approx(np.ones(4))
+    assert not any(covers_too_little(int(each), simulations) for each in [*held, *entries.ravel()])
+
+
+def test_intervals_are_narrower_than_those_of_as_many_labels_drawn_simply_where_probabilities_tell_errors() -> None:
+    labels, truth, chance = labelled(20_000)
+    narrower = []
+    for seed in range(20):
+        where = audit_sample(chance, 300, seed=seed)
+        told = Audit(labels, chance, where, truth[where], num_classes=4).noise_rate()
+        simple = exact_binomial(round(300 * float((labels != truth).mean())), 300)
+        narrower.append((told.high - told.low) / (simple.high - simple.low))
+    assert np.mean(narrower) < 0.85
+
+
+def test_strata_that_are_known_whole_leave_nothing_open() -> None:
+    told = stratified_share([3, 0], [30, 10], [30, 10])
+    assert told.low == told.value == told.high == pytest.approx(3 / 40)
+    half = stratified_share([3], [30], [60])
+    assert half.low >= 3 / 60 and half.high <= 1 - 27 / 60
+    one = exact_binomial(3, 30)
+    infinite = stratified_share([3], [30], [10**9])
+    assert (infinite.low, infinite.high) == pytest.approx((one.low, one.high), abs=1e-6)
+
+
+def test_a_stratum_without_a_sample_is_open_between_zero_and_one() -> None:
+    told = stratified_share([0, 0], [0, 50], [50, 50])
+    assert told.low == 0 and told.high >= 0.5 and told.value == pytest.approx(0.25)
+    assert stratified_share([[0, 1], [2, 2]], [[5, 5], [5, 5]], [[9, 9], [9, 9]]).value.shape == (2,)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 400))
+@settings(max_examples=50, deadline=None)
+def test_samples_hold_each_example_once_and_go_on_without_repeats(seed: int, size: int) -> None:
+    _, _, chance = labelled(250, seed=seed)
+    first = audit_sample(chance, size, seed=seed)
+    assert len(first) == min(size, 250) == len(np.unique(first))
+    second = audit_sample(chance, size, seed=seed + 1, audited=first)
+    assert not set(first.tolist()) & set(second.tolist()) and len(second) == min(size, 250 - len(first))
+
+
+def test_each_example_of_a_stratum_is_as_likely_drawn_as_any_other() -> None:
+    chance = np.r_[np.full(60, 0.01), np.full(40, 0.7)]
+    drawn = sum(np.bincount(audit_sample(chance, 20, seed=seed), minlength=100) for seed in range(2000))
+    for members in (slice(0, 60), slice(60, 100)):
+        share = drawn[members].sum() / 2000 / len(drawn[members])
+        tail = binom.cdf(drawn[members], 2000, share), binom.sf(drawn[members] - 1, 2000, share)
+        assert np.minimum(*tail).min() > FALSE_ALARM / 100
+
+
+def test_more_are_drawn_where_errors_are_less_certain_and_some_everywhere() -> None:
+    chance = np.r_[np.full(5000, 0.001), np.full(5000, 0.3), np.full(30, 0.95)]
+    counts = np.bincount(strata_of(chance[audit_sample(chance, 200, seed=0)]), minlength=len(CUTS) + 1)
+    assert counts[2] > 2.5 * counts[0] > 0 and counts[4] >= 5 and counts.sum() == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"indices": [0, 0]}, "one came twice"),
+        ({"indices": [0, 9]}, r"integers in \[0, 4\)"),
+        ({"indices": [], "truth": np.zeros(0, int)}, "at least one checked label"),
+        ({"truth": [0, 5]}, r"true classes lie in \[0, 3\)"),
+        ({"truth": [0]}, "true classes are 2 integers"),
+        ({"labels": [0, 1, 2]}, "labels are 4 integers"),
+        ({"probability": [0.1, 0.2, 0.3, 1.2]}, r"P\(error\) is floats"),
+        ({"probability": [0.1, 0.2, 0.3, np.nan]}, r"P\(error\) is floats"),
+    ],
+)
+def test_answers_that_fit_nothing_are_refused(change: dict[str, Any], said: str) -> None:
+    good: dict[str, Any] = {
+        "labels": [0, 1, 2, 0], "probability": [0.1, 0.2, 0.3, 0.4], "indices": [0, 1], "truth": [0, 2],
+    }  # fmt: skip
+    with pytest.raises(InputError, match=said):
+        Audit(**(good | change), num_classes=3)
+
+
+def test_a_sample_of_none_and_shares_out_of_order_are_refused() -> None:
+    with pytest.raises(InputError, match="size of an audit"):
+        audit_sample([0.1, 0.2], 0, seed=0)
+    for numbers in (([2], [1], [5]), ([0], [6], [5]), ([-1], [1], [5]), ([0.5], [1], [5]), ([0], [0], [0])):
+        with pytest.raises(InputError, match="0 <= hits <= trials <= sizes"):
+            stratified_share(*numbers)
