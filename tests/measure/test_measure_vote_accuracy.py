@@ -18,7 +18,7 @@ from murk.measure import (
     exact_binomial,
     likelihood_ratio_accuracy,
 )
-from murk.noise import Annotators, Channel, Dilution, Flat, Matrix, Structured, Votes, pair_flip, random_ranking
+from murk.noise import Channel, Dilution, Flat, Matrix, Votes
 
 FALSE_ALARM = 1e-6
 LEVEL = 0.95
@@ -302,23 +302,6 @@ def test_a_common_constant_of_an_example_changes_nothing():
 def test_faulty_log_likelihoods_are_refused(correct, wrong, options, match):
     with pytest.raises(InputError, match=match):
         likelihood_ratio_accuracy(np.array(correct, float), np.array(wrong, float), **options)
-
-
-UNSUPPORTED = [
-    Dilution(20, num_classes=3, pattern=Structured(0.5, random_ranking(3, seed=0))),
-    Dilution(20, num_classes=3, pattern=Flat(3, 0.5)),
-    Channel(pair_flip(3, 0.3)),
-    Channel(Matrix(np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.2, 0.1, 0.7]]))),
-    Channel(Matrix(np.column_stack([Flat(3, 0.7).matrix() * 0.9, np.full(3, 0.1)]))),
-    Annotators(np.stack([Flat(3, 0.7).matrix()] * 2)),
-]
-
-
-@pytest.mark.parametrize("noise", UNSUPPORTED)
-def test_other_noise_is_refused_with_what_is_supported(noise):
-    votes = Votes.from_labels([0, 1, 2], num_classes=3)
-    with pytest.raises(InputError, match="uniform noise for now"):
-        accuracy_from_votes([0, 1, 2], votes, noise=noise)
 
 
 def test_votes_that_tell_nothing_are_refused():

@@ -20,7 +20,14 @@ from murk.learn.device import settle_compute
 from murk.learn.protocol import PROTOCOLS
 from murk.learn.replicas import Replica, fit_replicas
 from murk.learn.selection import held_out_examples
-from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels, top_k_accuracy
+from murk.measure import (
+    Estimate,
+    TransitionEstimate,
+    accuracy,
+    accuracy_from_votes,
+    effective_clean_labels,
+    top_k_accuracy,
+)
 from murk.measure.vote_summary import summarise_votes
 from murk.models import Classifier, build
 from murk.noise import Dilution, NoiseModel, Unknown, Votes, unknown_named
@@ -37,7 +44,7 @@ __all__ = [
 ]
 
 SHARED = ("protocol", "loss", "epochs", "batch_size", "weight_decay", "held_out", "augment", "precision")
-NOISE_FOUND = "the noise was found, not known: its own uncertainty is not in the interval that there would be"
+NO_TEST_VOTES = "there are no votes on the test examples"
 TOP_OF = 10  # with more classes than this, top-5 accuracy stands beside top-1
 
 
@@ -158,13 +165,13 @@ def measure_run(
         dataset.test,
         predictions.probs,
         last,
-        noise=None if found else test_noise,
+        noise=test_noise if not found else fitted.found if mixed.test_votes is not None else None,
         votes=mixed.test_votes,
         simulated=mixed.simulated,
         seed=test_seed,
     )
-    if found:
-        remarks["accuracy_from_votes"] = NOISE_FOUND
+    if found and mixed.test_votes is None:  # none are drawn from noise that is itself an estimate
+        remarks["accuracy_from_votes"] = NO_TEST_VOTES
     result = Result(
         command="train", settings={**described, **asdict(settings)}, estimates=estimates, remarks=remarks,
         data=data, seeds={"training": settings.seed, "test votes": test_seed},
@@ -253,7 +260,7 @@ def _estimates(
     probs: np.ndarray,
     last: np.ndarray,
     *,
-    noise: NoiseModel | None,
+    noise: NoiseModel | TransitionEstimate | None,
     votes: Votes | None,
     simulated: bool,
     seed: int,
@@ -268,13 +275,14 @@ def _estimates(
         estimates |= {"accuracy": accuracy(test.labels, probs), "accuracy_last": accuracy(test.labels, last)}
         if "top5" in estimates:
             estimates["top5"] = top_k_accuracy(test.labels, probs, k=5)
-        votes = noise.draw(test.labels, seed=seed) if votes is None and noise is not None and simulated else votes
+        if votes is None and simulated and noise is not None and not isinstance(noise, TransitionEstimate):
+            votes = noise.draw(test.labels, seed=seed)
     else:
         remarks = dict.fromkeys(estimates, "the test examples' true classes are not all known")
     if noise is None:
         return estimates, {**remarks, "accuracy_from_votes": "no noise model says how votes on the test examples err"}
     if votes is None:
-        return estimates, {**remarks, "accuracy_from_votes": "there are no votes on the test examples"}
+        return estimates, {**remarks, "accuracy_from_votes": NO_TEST_VOTES}
     try:
         estimates["accuracy_from_votes"] = accuracy_from_votes(probs, votes, noise=noise)
         remarks.pop("accuracy_from_votes", None)

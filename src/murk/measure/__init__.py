@@ -6,6 +6,7 @@ from murk.measure.balanced_accuracy import balanced_accuracy
 from murk.measure.binomial import exact_binomial
 from murk.measure.estimate import Estimate
 from murk.measure.information import effective_clean_labels, information_log_score, information_per_example
+from murk.measure.inverse_accuracy import accuracy_per_class_from_votes, compare_from_votes
 from murk.measure.label_errors import LabelErrors, find_label_errors
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
 from murk.measure.macro_f1 import macro_f1
@@ -26,9 +27,11 @@ __all__ = [
     "accuracy",
     "accuracy_from_votes",
     "accuracy_per_class",
+    "accuracy_per_class_from_votes",
     "audit_sample",
     "balanced_accuracy",
     "channel_loglik",
+    "compare_from_votes",
     "dilution_loglik",
     "effective_clean_labels",
     "estimate_transition",

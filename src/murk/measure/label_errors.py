@@ -16,10 +16,10 @@ from murk.measure.unmixing import Unmixing, calibrating_power
 __all__ = ["PROBS_OF", "LabelErrors", "errors_of", "find_label_errors"]
 
 PROBS_OF = {
-    "votes": Unmixing(mixed=True, power=2.5, steps=10, rounds=2),
+    "votes": Unmixing(mixed=True, power=3.0, steps=10, rounds=2),
     "truth": Unmixing(mixed=False, power=1.0, steps=0, rounds=5),
 }
-"""How probabilities are read, by what they estimate; see `docs/audit.md` for where 2.5 comes from."""
+"""How probabilities are read, by what they estimate; see `docs/audit.md` for where 3 comes from."""
 DOUBT_ITS_OWN = {
     "votes": Unmixing(mixed=True, power=1.0, steps=10, rounds=5),
     "truth": Unmixing(mixed=False, power=1.0, steps=0, rounds=5),
@@ -89,7 +89,7 @@ def find_label_errors(labels: Any, probs: Any, *, probs_of: str = "votes") -> La
 
     A plain classifier, trained on labels of the same kind, predicts labels: q = p T. T is first counted from predicted
     classes and labels, p is found by unmixing, and P(truth given probabilities and label) is proportional to
-    p^2.5 T[truth, label]; T is counted anew from that, twice. The power says that the truth is surer than a
+    p^3 T[truth, label]; T is counted anew from that, twice. The power says that the truth is surer than a
     classifier; it was chosen once, on sets that no reported number comes from.
 
     Assumes that a label depends on the example through its true class alone, and probabilities of examples that the

@@ -13,6 +13,7 @@ from scipy.special import xlogy
 
 from murk.errors import InputError, refuse
 from murk.measure.estimate import Estimate, level_fault
+from murk.measure.inverse_accuracy import inverse_accuracy
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
 from murk.measure.predicted import Predicted, read_predicted
 from murk.measure.vote_agreement import agreement_doubt
@@ -24,12 +25,14 @@ SAME = 1e-9  # matrix entries that differ by less count as equal
 
 
 def accuracy_from_votes(
-    predictions_or_probs: Any, votes: Votes, *, noise: NoiseModel, confidence_level: float = 0.95
+    predictions_or_probs: Any, votes: Votes, *, noise: Any, confidence_level: float = 0.95
 ) -> Estimate:
-    """Estimate the accuracy of predictions from noisy votes, where the noise is uniform and known.
+    """Estimate the accuracy of predictions from noisy votes, where it is known, or estimated, how they go wrong.
 
-    With c votes for the predicted class out of n, an example has the likelihood A P(c | right) + (1 - A) P(c | wrong)
-    whatever classes the errors go to; A alone is estimated, by `likelihood_ratio_accuracy`.
+    Where noise is uniform and known, with c votes for the predicted class out of n, an example has the likelihood
+    A P(c | right) + (1 - A) P(c | wrong), whatever classes the errors go to; A alone is estimated, by
+    `likelihood_ratio_accuracy`. Any other noise is read through the inverse of its T
+    (`murk.measure.inverse_accuracy`): a free confusion matrix would not cover.
 
     Assumption: a vote depends on the example only through its true class, and the noise is as given. The model must
     not have been trained or selected on these votes. What is estimated is the accuracy on the population the examples
@@ -45,17 +48,17 @@ def accuracy_from_votes(
         predictions_or_probs: predicted classes, int [N] in [0, K), or probabilities, float [N, K] (the largest column,
             the first one of equals).
         votes: the votes of the same N examples.
-        noise: `Dilution` with the uniform pattern, or a `Channel` whose transition has one value on the diagonal and
-            one off it. Nothing else yet.
+        noise: `Channel`, `Dilution`, or `Annotators`; or T with its intervals, which then count: what
+            `estimate_transition` found, or the `Estimate` [K, K] of `Audit.transition`.
         confidence_level: in (0, 1).
 
     Returns:
         A single estimate in [0, 1].
 
     Raises:
-        InputError: other noise, noise that leaves no information (right = 1/K), numbers of examples or classes that do
-            not fit, weighted or out-of-class votes, no votes at all, votes impossible under the noise, or more (fewer)
-            votes that agree than the noise allows at any accuracy.
+        InputError: other noise, noise that leaves no information (right = 1/K, dependent rows: "cannot say"), numbers
+            of examples or classes that do not fit, weighted or out-of-class votes, no votes at all, votes impossible
+            under the noise, or more (fewer) votes that agree than the noise allows at any accuracy.
 
     Example:
         >>> import numpy as np
@@ -69,6 +72,8 @@ def accuracy_from_votes(
     """
     refuse([level_fault(confidence_level)])
     reading = _reading(noise)
+    if reading is None:
+        return inverse_accuracy(predictions_or_probs, votes, noise=noise, confidence_level=confidence_level)
     predicted = read_predicted(predictions_or_probs)
     _refuse_misfit(predicted, votes, noise.num_classes)
     seen = _count(predicted.classes, votes, noise)
@@ -174,9 +179,9 @@ class _Reading:
         )  # fmt: skip
 
 
-def _reading(noise: NoiseModel) -> _Reading:
-    """Choose how votes are read under this noise, or refuse the noise."""
-    num_classes = noise.num_classes
+def _reading(noise: Any) -> _Reading | None:
+    """Choose how votes are read under uniform noise, or refuse it; None for other noise."""
+    num_classes = getattr(noise, "num_classes", 0)
     if isinstance(noise, Dilution):
         right = _right_of(noise.pattern)
         if right is not None and abs(right - 1 / num_classes) < SAME:
@@ -192,11 +197,7 @@ def _reading(noise: NoiseModel) -> _Reading:
         if right is not None:
             each = partial(channel_loglik, right=right, num_classes=num_classes)
             return _Reading(each, sure=0, if_right=right, if_wrong=(1 - right) / (num_classes - 1))
-    raise InputError(
-        "accuracy from votes needs uniform noise for now: Dilution with the uniform pattern, or a Channel with one "
-        f"value on the diagonal of T and one off it (Channel.symmetric), but another {type(noise).__name__} came; with "
-        "other noise, label some examples cleanly and use `accuracy`"
-    )
+    return None
 
 
 def _right_of(pattern: Pattern) -> float | None:

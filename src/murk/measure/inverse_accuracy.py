@@ -1,0 +1,345 @@
+"""Accuracy from noisy votes for any transition: through its inverse, without a model of the errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import ndtri
+
+from murk.errors import InputError, refuse
+from murk.measure.estimate import Estimate, level_fault
+from murk.measure.predicted import read_predicted
+from murk.measure.transition_estimate import TransitionEstimate
+from murk.noise import Annotators, Channel, Dilution, Votes
+
+__all__ = ["accuracy_per_class_from_votes", "compare_from_votes", "inverse_accuracy"]
+
+GRID = 2001
+WIDEST = 0.5  # an interval wider than that says nothing that could be used
+SMALLEST_SINGULAR = 1e-6
+METHOD = "through the inverse of T; score interval"
+
+
+def inverse_accuracy(
+    predictions_or_probs: Any, votes: Votes, *, noise: Any, confidence_level: float = 0.95
+) -> Estimate:
+    """Estimate the accuracy of predictions from votes under any transition T whose rows are independent.
+
+    With W such that T W = I, a vote v is worth W[v, a] for the predicted class a: in the mean 1 if the prediction is
+    right and 0 if not, whatever its errors are. The estimate is the mean over examples (of the mean over an example's
+    votes, noisy annotators counting less). The interval holds every A with |estimate - A| <= z sd(A), the variance
+    being that at accuracy A of what a right and a wrong prediction's votes are worth, and that of T where it is an
+    estimate.
+
+    Args:
+        predictions_or_probs: int [N], or float [N, K].
+        votes: of the same examples, of which the predictions are independent.
+        noise: `Channel`, `Dilution` of any pattern, `Annotators`; or an estimate of T with its intervals: a
+            `TransitionEstimate`, or an `Estimate` [K, K] as `Audit.transition` gives it.
+        confidence_level: in (0, 1).
+
+    Raises:
+        InputError: votes and noise that do not fit; "cannot say": rows of T that depend on each other, or so nearly
+            that the interval would be wider than half.
+
+    Example:
+        >>> truth = np.arange(4000) % 4
+        >>> noise = Channel([[0.7, 0.1, 0.1, 0.1], [0.2, 0.8, 0, 0], [0, 0.3, 0.6, 0.1], [0, 0, 0, 1]])
+        >>> estimate = inverse_accuracy(truth, noise.draw(truth, seed=0), noise=noise)
+        >>> estimate.low > 0.95
+        True
+
+    Source: the inverse is that of Natarajan et al. 2013 (unbiased losses); Wilson's interval for it is derived.
+    """
+    refuse([level_fault(confidence_level)])
+    reading, worth = _read(predictions_or_probs, votes, noise)
+    estimate = float(worth.value.mean())
+    right, wrong = reading.variances(worth)
+    extra = reading.variance_of_transition(worth.predicted)
+    low, high = _score_interval(estimate, len(worth.value), right, wrong, extra, confidence_level)
+    value, low, high = (float(np.clip(each, 0, 1)) for each in (estimate, low, high))
+    if high - low > WIDEST:
+        raise InputError(
+            f"cannot say: by these votes the accuracy is between {low:.2f} and {high:.2f}; they are too few for such "
+            f"noise (condition number of T: {reading.condition:.3g}); give more votes, or label some examples cleanly "
+            "and use `accuracy`"
+        )
+    return Estimate(value, min(low, value), max(high, value), confidence_level, f"{METHOD}, {reading.told}")
+
+
+def accuracy_per_class_from_votes(
+    predictions_or_probs: Any, votes: Votes, *, noise: Any, confidence_level: float = 0.95
+) -> Estimate:
+    """Estimate each true class's share of right predictions, [K], from votes.
+
+    A ratio of two means, P(predicted and true j) and P(true j): the interval holds every R at which their difference
+    P(predicted and true j) - R P(true j) is within z standard deviations of zero, that deviation being the one at R. A
+    class of which the votes do not even show that there is any has the interval [0, 1]. Each holds on its own; T counts
+    as known.
+
+    Args and raises: as `inverse_accuracy`, but no class is refused for its width.
+
+    Example:
+        >>> truth = np.arange(4000) % 2
+        >>> noise = Channel.symmetric(0.2, num_classes=2)
+        >>> found = accuracy_per_class_from_votes(truth * 0, noise.draw(truth, seed=0), noise=noise)
+        >>> bool(found.low[0] > 0.9 and found.high[1] < 0.1)
+        True
+
+    Source: Fieller 1954 (the ratio); its variance at R is derived.
+    """
+    refuse([level_fault(confidence_level)])
+    reading, worth = _read(predictions_or_probs, votes, noise)
+    z = float(ndtri((1 + confidence_level) / 2))
+    found = [_ratio_interval(*each, size=len(worth.value), z=z) for each in reading.ratios(worth)]
+    value, low, high = np.array(found).T
+    return Estimate(value, low, high, confidence_level, f"{METHOD} of a ratio, {reading.told}")
+
+
+def compare_from_votes(
+    predictions_or_probs: Any, others: Any, votes: Votes, *, noise: Any, confidence_level: float = 0.95
+) -> Estimate:
+    """Estimate by how much one model's accuracy is above another's, on the same noisy votes.
+
+    Only examples of which they predict another class count; the interval is normal over all examples, with one more
+    such example on either side. Of N predictions both wrong or both right nothing is lost to noise.
+
+    Args:
+        predictions_or_probs: int [N], or float [N, K], of the one.
+        others: of the other.
+        votes: of the same examples.
+        noise: as for `inverse_accuracy`; T counts as known.
+        confidence_level: in (0, 1).
+
+    Returns:
+        An estimate in [-1, 1].
+
+    Raises:
+        InputError: as `inverse_accuracy`.
+
+    Example:
+        >>> truth = np.arange(4000) % 4
+        >>> noise = Channel.symmetric(0.3, num_classes=4)
+        >>> worse = np.where(truth == 3, 0, truth)
+        >>> print(compare_from_votes(truth, worse, noise.draw(truth, seed=0), noise=noise).low > 0.2)
+        True
+    """
+    refuse([level_fault(confidence_level)])
+    reading, one = _read(predictions_or_probs, votes, noise)
+    _, other = _read(others, votes, noise)
+    if len(one.value) != len(other.value):
+        raise InputError("two models are compared on the same examples, but numbers of predictions differ")
+    difference = one.value - other.value
+    count = len(difference)
+    largest = float(np.abs(reading.inverse).max())
+    spread = float(np.sqrt((difference.var(ddof=1) if count > 1 else 1.0) / count + (largest / count) ** 2))
+    reach = float(ndtri((1 + confidence_level) / 2)) * spread
+    value = float(np.clip(difference.mean(), -1, 1))
+    low, high = max(-1.0, difference.mean() - reach), min(1.0, difference.mean() + reach)
+    method = f"paired, through the inverse of T; normal interval, {reading.told}"
+    return Estimate(value, min(low, value), max(high, value), confidence_level, method)
+
+
+@dataclass(frozen=True)
+class _Worth:
+    """What the votes of each example that has any are worth.
+
+    Attributes:
+        value: float [n], for the predicted class.
+        of_all: float [n, K], for each class; in the mean one for the true class and zero for the others.
+        predicted: int [n].
+        weight: float [S], the mean over examples of the squares of the shares that votes of each source have in them.
+    """
+
+    value: Float[np.ndarray, " n"]
+    of_all: Float[np.ndarray, "n K"]
+    predicted: Int[np.ndarray, " n"]
+    weight: Float[np.ndarray, " S"]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How votes are read: transitions [S, K, A] of sources, and their inverses W [S, A, K] with T W = I."""
+
+    transitions: Float[np.ndarray, "S K A"]
+    inverse: Float[np.ndarray, "S A K"]
+    answers: Float[np.ndarray, " K"] | None  # of how many answers each row of T is an estimate; None where it is known
+    condition: float
+
+    @property
+    def num_classes(self) -> int:
+        return int(self.transitions.shape[1])
+
+    @property
+    def told(self) -> str:
+        return "T known" if self.answers is None else "T estimated, its error counted"
+
+    @cached_property
+    def noise(self) -> Float[np.ndarray, "S K K"]:
+        """The variance [source, true, class] of what a vote is worth for a class."""
+        second = np.einsum("skv,svj->skj", self.transitions, self.inverse**2)
+        return np.asarray(np.maximum(second - np.eye(self.num_classes), 0))
+
+    def worth(self, predicted: np.ndarray, votes: Votes) -> _Worth:
+        """Take the mean over each example's votes, a noisy source's counting less."""
+        precision = 1 / np.maximum(self.noise.mean((1, 2)), 1e-9)
+        parts, squares = [], np.zeros(len(precision))
+        for batch in votes.batches():
+            source = np.zeros(len(batch.labels), np.int64)
+            if len(precision) > 1:
+                source = np.asarray(batch.annotators)
+            weight = precision[source]
+            share = weight / np.bincount(batch.rows, weights=weight, minlength=len(batch))[batch.rows]
+            squares += np.bincount(source, weights=share**2, minlength=len(squares))
+            mean = np.zeros((len(batch), self.num_classes))
+            np.add.at(mean, batch.rows, share[:, None] * self.inverse[source, batch.labels])
+            has = batch.lengths > 0
+            mean, classes = mean[has], predicted[batch.indices[has]]
+            parts.append((mean[np.arange(len(mean)), classes], mean, classes))
+        value, of_all, classes = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return _Worth(value, of_all, classes, squares / max(len(value), 1))
+
+    def variances(self, worth: _Worth) -> tuple[float, float]:
+        """Give the mean variance of an example's worth if its prediction is right, and at most if it is wrong."""
+        noise = np.einsum("s,ska->ka", worth.weight, self.noise)
+        wrong = noise.copy()
+        np.fill_diagonal(wrong, 0)
+        return float(np.diagonal(noise)[worth.predicted].mean()), float(wrong.max(0)[worth.predicted].mean())
+
+    def ratios(self, worth: _Worth) -> Iterator[tuple[float, float, float, float, float]]:
+        """Give, of each class, P(predicted and true), P(true), and what an interval of their ratio needs.
+
+        That is the mean square of an example's worth for the class: of its own examples, and of others', times their
+        share: of those predicted to be of the class, and of the rest.
+        """
+        count, size = self.num_classes, len(worth.value)
+        hits = np.zeros((count, count))  # [predicted, true]
+        np.add.at(hits, worth.predicted, worth.of_all)
+        hits /= size
+        square = np.einsum("s,skj->kj", worth.weight, self.noise)
+        for k in range(count):
+            others = np.maximum(np.delete(hits, k, axis=1), 0)
+            of_others = np.delete(square[:, k], k)
+            hit = float(others[k] @ of_others)
+            missed = float(np.delete(others, k, axis=0).sum(0) @ of_others)
+            yield float(hits[k, k]), float(hits[:, k].sum()), 1 + float(square[k, k]), hit, missed
+
+    def variance_of_transition(self, predicted: np.ndarray) -> float:
+        """Give what T's own error adds to the variance, to first order, of predictions that are mostly right."""
+        if self.answers is None:
+            return 0.0
+        shares = np.bincount(predicted, minlength=self.num_classes) / len(predicted)
+        transition, inverse = self.transitions[0], self.inverse[0]
+        slope = (inverse * shares).T  # [true, answer]
+        mean = (transition * slope).sum(1)
+        return float((((transition * slope**2).sum(1) - mean**2) / self.answers).sum())
+
+
+def _read(predictions_or_probs: Any, votes: Votes, noise: Any) -> tuple[_Reading, _Worth]:
+    reading = _reading_of(noise)
+    predicted = read_predicted(predictions_or_probs)
+    classes, count = predicted.classes, reading.num_classes
+    if not isinstance(votes, Votes):
+        raise InputError(f"expected Votes (Votes.from_labels(...)), but {type(votes).__name__} came")
+    refuse([
+        f"T has {count} classes, but the votes have {votes.num_classes}" if votes.num_classes != count else "",
+        f"T has {count} classes, but the probabilities have {predicted.num_classes} columns"
+        if predicted.num_classes not in (None, count) else "",
+        f"expected a prediction for each of {len(votes)} examples, but {len(classes)} came"
+        if len(classes) != len(votes) else "",
+        f"predicted classes lie in [0, {count}), but {classes.max()} came"
+        if len(classes) and classes.max() >= count else "",
+    ])  # fmt: skip
+    sources, answers = reading.inverse.shape[:2]
+    of_dilution = 1 + noise.alpha if isinstance(noise, Dilution) else None
+    for batch in votes.batches():
+        annotators, lengths = batch.annotators, batch.lengths
+        refuse([
+            "accuracy from votes counts whole votes, but weighted ones came; give them without weights"
+            if batch.weights is not None else "",
+            '"none of these" was answered, of which this T says nothing; leave such votes out (-1)'
+            if len(batch.labels) and batch.labels.max() >= answers else "",
+            "noise of annotators needs votes with annotators (Votes.from_long)"
+            if sources > 1 and annotators is None else "",
+            f"the noise has {sources} annotators, but annotator {annotators.max()} voted"
+            if sources > 1 and annotators is not None and len(annotators) and annotators.max() >= sources else "",
+            f"of this dilution an example has {of_dilution} votes, but others came; for any number of votes use "
+            "noise.independent()"
+            if of_dilution and not np.isin(lengths, (0, of_dilution)).all() else "",
+        ])  # fmt: skip
+    worth = reading.worth(classes, votes)
+    if not len(worth.value):
+        raise InputError(f"expected at least one vote, but none of {len(votes)} examples has any")
+    return reading, worth
+
+
+def _reading_of(noise: Any) -> _Reading:
+    answers = None
+    if isinstance(noise, TransitionEstimate):
+        noise = noise.transition
+    if isinstance(noise, Estimate):
+        transitions = np.asarray(noise.value)[None]
+        if transitions.ndim != 3:
+            raise InputError(f"an estimate of T is [K, K], but one of shape {np.shape(noise.value)} came")
+        answers = _answers(noise)
+    elif isinstance(noise, Annotators):
+        transitions = np.asarray(noise.transitions)
+    elif isinstance(noise, Channel | Dilution):
+        transitions = noise.transition.matrix()[None]
+    else:
+        raise InputError(
+            "accuracy from votes needs a Channel, a Dilution, Annotators, or an estimate of T, but "
+            f"{type(noise).__name__} came"
+        )
+    singular = np.linalg.svd(transitions, compute_uv=False)
+    condition = float((singular[:, 0] / np.maximum(singular[:, -1], 1e-300)).max())
+    if singular[:, -1].min() < SMALLEST_SINGULAR:
+        raise InputError(
+            "cannot say: rows of T depend on each other, so that votes do not tell some classes apart; label some "
+            "examples cleanly and use `accuracy`"
+        )
+    return _Reading(transitions, np.stack([np.linalg.pinv(each) for each in transitions]), answers, condition)
+
+
+def _answers(transition: Estimate) -> Float[np.ndarray, " K"]:
+    """Give of how many answers each row of T is an estimate, by the interval of its largest entry."""
+    z = float(ndtri((1 + transition.confidence_level) / 2))
+    at = np.asarray(transition.value).argmax(1)[:, None]
+    value, low, high = (
+        np.take_along_axis(np.asarray(each), at, axis=1)[:, 0]
+        for each in (transition.value, transition.low, transition.high)
+    )
+    spread = np.maximum((high - low) / (2 * z), 1e-12)
+    return np.asarray(np.maximum(np.maximum(value * (1 - value), 0.01) / spread**2, 1.0))
+
+
+def _score_interval(
+    estimate: float, size: int, right: float, wrong: float, extra: float, confidence_level: float
+) -> tuple[float, float]:
+    """Give the A with (estimate - A)^2 <= z^2 ((A right + (1 - A) wrong + A (1 - A)) / size + extra)."""
+    z2 = float(ndtri((1 + confidence_level) / 2)) ** 2
+    a = 1 + z2 / size
+    b = 2 * estimate + z2 * (right - wrong + 1) / size
+    c = estimate**2 - z2 * (wrong / size + extra)
+    root = np.sqrt(max(b**2 - 4 * a * c, 0.0))
+    return (b - root) / (2 * a), (b + root) / (2 * a)
+
+
+def _ratio_interval(
+    hit: float, member: float, own: float, others_hit: float, others_missed: float, *, size: int, z: float
+) -> tuple[float, float, float]:
+    """Give hit / member, and the R in [0, 1] with (hit - R member)^2 <= z^2 variance(R) / size."""
+    ratio = np.linspace(0, 1, GRID)
+    variance = member * own * ratio * (1 - ratio) + (1 - ratio) ** 2 * others_hit + ratio**2 * others_missed
+    within = np.flatnonzero((hit - ratio * member) ** 2 <= z**2 * np.maximum(variance, 1e-12) / size)
+    if member <= 0 or not len(within):
+        return 0.5, 0.0, 1.0
+    value = min(max(hit / member, 0.0), 1.0)
+    step = 1 / (GRID - 1)  # what the grid may have cut off
+    low, high = max(0.0, ratio[within[0]] - step), min(1.0, ratio[within[-1]] + step)
+    return value, min(low, value), max(high, value)
