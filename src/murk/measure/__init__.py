@@ -4,6 +4,8 @@ from murk.measure.accuracy import accuracy, accuracy_per_class, top_k_accuracy
 from murk.measure.audited import Audit, audit_sample
 from murk.measure.balanced_accuracy import balanced_accuracy
 from murk.measure.binomial import exact_binomial
+from murk.measure.calibration import Reliability, calibrating_temperature, reliability, tempered
+from murk.measure.conformal import Conformal, calibrate_conformal
 from murk.measure.estimate import Estimate
 from murk.measure.information import effective_clean_labels, information_log_score, information_per_example
 from murk.measure.inverse_accuracy import accuracy_per_class_from_votes, compare_from_votes
@@ -19,9 +21,11 @@ from murk.measure.vote_accuracy import accuracy_from_votes, channel_loglik, dilu
 
 __all__ = [
     "Audit",
+    "Conformal",
     "Estimate",
     "LabelErrors",
     "Range",
+    "Reliability",
     "TopK",
     "TransitionEstimate",
     "accuracy",
@@ -30,6 +34,8 @@ __all__ = [
     "accuracy_per_class_from_votes",
     "audit_sample",
     "balanced_accuracy",
+    "calibrate_conformal",
+    "calibrating_temperature",
     "channel_loglik",
     "compare_from_votes",
     "dilution_loglik",
@@ -41,6 +47,8 @@ __all__ = [
     "information_per_example",
     "likelihood_ratio_accuracy",
     "macro_f1",
+    "reliability",
     "stratified_share",
+    "tempered",
     "top_k_accuracy",
 ]

@@ -17,7 +17,7 @@ from murk.measure.predicted import read_predicted
 from murk.measure.transition_estimate import TransitionEstimate
 from murk.noise import Annotators, Channel, Dilution, Votes
 
-__all__ = ["accuracy_per_class_from_votes", "compare_from_votes", "inverse_accuracy"]
+__all__ = ["accuracy_per_class_from_votes", "compare_from_votes", "inverse_accuracy", "inverse_of"]
 
 GRID = 2001
 WIDEST = 0.5  # an interval wider than that says nothing that could be used
@@ -343,3 +343,18 @@ def _ratio_interval(
     step = 1 / (GRID - 1)  # what the grid may have cut off
     low, high = max(0.0, ratio[within[0]] - step), min(1.0, ratio[within[-1]] + step)
     return value, min(low, value), max(high, value)
+
+
+def inverse_of(noise: Any, num_classes: int) -> Float[np.ndarray, "A K"]:
+    """Give W [A, K] with T W = I, of noise with one T for all, as `inverse_accuracy` takes it.
+
+    Raises:
+        InputError: noise of several annotators or another number of classes, or rows that depend on each other.
+    """
+    reading = _reading_of(noise)
+    if len(reading.inverse) > 1 or reading.num_classes != num_classes:
+        raise InputError(
+            f"expected noise with one T of {num_classes} classes for all labels, but {type(noise).__name__} of "
+            f"{reading.num_classes} classes and {len(reading.inverse)} annotators came"
+        )
+    return np.asarray(reading.inverse[0])

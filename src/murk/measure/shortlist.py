@@ -11,12 +11,12 @@ from jaxtyping import Float, Int
 
 from murk.errors import InputError, refuse
 from murk.measure.predicted import read_array
+from murk.measure.probabilities import OFF_BY
 
 __all__ = ["LONGEST", "Shortlist", "TopK", "read_shortlist"]
 
 LONGEST = 10  # classes kept of each example
 BYTES_AT_ONCE = 1 << 25
-OFF_BY = 0.01  # a row's sum may miss one, as sums of half-precision numbers do
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from murk.measure.expectation import Expectation, Maximum, maximise
 from murk.measure.naming import best_naming, score_by_known, score_by_one_right
 from murk.measure.noise_family import FAMILIES, FOLDS, Choice, choose_family
 from murk.measure.predicted import read_array
+from murk.measure.probabilities import probs_fault
 from murk.measure.repeated import repeat
 from murk.measure.shrinkage import shrunk
 from murk.measure.source_votes import SourceVotes
@@ -120,7 +121,7 @@ def _read(
         for given, what in ((probs, "probabilities"), (known, "known labels"), (groups, "groups"))
     )
     refuse([
-        "" if array is None else _probs_fault(array, (size, classes)), _known_fault(known, (size, classes)),
+        "" if array is None else probs_fault(array, (size, classes)), _known_fault(known, (size, classes)),
         weights_fault(weights, size),
         "" if groups is None or groups.shape == (size,) else f"groups are {size} names, but {groups.shape} came",
         "votes alone do not tell which of them is right; give probabilities with one_right"
@@ -141,7 +142,8 @@ def _read(
     ])  # fmt: skip
     log_probs = np.full((1, classes), -np.log(classes))
     if array is not None:
-        log_probs = np.log(np.maximum(array, LEAST_PROBABILITY, dtype=np.float64))
+        array = array / array.sum(1, keepdims=True, dtype=np.float64)
+        log_probs = np.log(np.maximum(array, LEAST_PROBABILITY))
     return Expectation(counted, log_probs, known, one_right, weights_of(weights)), members
 
 
@@ -154,14 +156,6 @@ def _tempering_of(tempering: Any, votes: SourceVotes) -> np.ndarray | None:
         return array.astype(np.float64)
     raise InputError(f"tempering is {wanted} shares in [0, 1], of each annotator, but {array.dtype} of "
                      f"{array.shape} came")  # fmt: skip
-
-
-def _probs_fault(probs: np.ndarray, shape: tuple[int, int]) -> str:
-    if probs.shape != shape or probs.dtype.kind != "f":
-        return f"expected probabilities [N, K] = {shape}, but {probs.dtype} of shape {probs.shape} came"
-    if not (np.isfinite(probs).all() and (probs >= 0).all() and np.allclose(probs.sum(1), 1, atol=1e-3)):
-        return "probabilities are >= 0 and sum to one in each row, but others came; apply softmax to logits first"
-    return ""
 
 
 def weights_fault(weights: Any, num_examples: int) -> str:

@@ -118,6 +118,16 @@ class Votes(ABC):
         for start in range(0, max(len(indices), 1), rows):
             yield self.batch(indices[start : start + rows])
 
+    def take(self, indices: Any) -> StoredVotes:
+        """Keep the votes of the examples `indices` (int [B] in [0, N)), in that order, as those of examples 0 .. B - 1.
+
+        Raises:
+            InputError: an index lies outside [0, N).
+        """
+        batch = self.batch(indices)
+        labels = np.where(batch.labels == self.num_classes, NONE_OF_THESE, batch.labels)
+        return StoredVotes(self.num_classes, batch.offsets, labels, weights=batch.weights, annotators=batch.annotators)
+
     @property
     @abstractmethod
     def votes_per_example(self) -> int:
