@@ -220,7 +220,7 @@ def test_estimates_move_with_the_names_of_classes(num_classes: int, seed: int, o
         maximise(Expectation(each, np.log(p)), start, lambda votes: shrunk(votes)[0], steps=20).transitions[0]
         for each, p in zip(counts, (probs, renamed), strict=True)
     ]
-    assert np.allclose(found[1][np.ix_(order, order)], found[0], atol=1e-6)
+    assert np.allclose(found[1][np.ix_(order, order)], found[0], atol=1e-4)  # strengths are searched for
 
 
 def test_the_likelihood_never_falls_from_step_to_step() -> None:

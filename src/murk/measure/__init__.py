@@ -1,6 +1,7 @@
 """What arrays tell: accuracies with intervals, from clean labels or from noisy votes, and what votes are worth."""
 
 from murk.measure.accuracy import accuracy, accuracy_per_class, top_k_accuracy
+from murk.measure.annotator_quality import AnnotatorQuality, Question, dawid_skene
 from murk.measure.audited import Audit, audit_sample
 from murk.measure.balanced_accuracy import balanced_accuracy
 from murk.measure.binomial import exact_binomial
@@ -20,10 +21,12 @@ from murk.measure.transition_estimate import TransitionEstimate
 from murk.measure.vote_accuracy import accuracy_from_votes, channel_loglik, dilution_loglik
 
 __all__ = [
+    "AnnotatorQuality",
     "Audit",
     "Conformal",
     "Estimate",
     "LabelErrors",
+    "Question",
     "Range",
     "Reliability",
     "TopK",
@@ -38,6 +41,7 @@ __all__ = [
     "calibrating_temperature",
     "channel_loglik",
     "compare_from_votes",
+    "dawid_skene",
     "dilution_loglik",
     "effective_clean_labels",
     "estimate_transition",

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 from murk.measure.expectation import SHARPNESS, Expectation, maximise
-from murk.measure.shrinkage import flat, shrunk
+from murk.measure.shrinkage import flat, settle_shrinkage, shrunk
 from murk.noise.draws import stream_key
 
-__all__ = ["FAMILIES", "FOLDS", "Choice", "Update", "choose_family"]
+__all__ = ["FAMILIES", "FOLDS", "Choice", "Update", "choose_family", "settled_family"]
 
 Update = Callable[[np.ndarray], np.ndarray]
 
@@ -36,6 +36,15 @@ FAMILIES: dict[str, Update] = {
     "a transition for each annotator": lambda votes: shrunk(votes)[0],
 }
 """From the simplest to the richest: transitions [S, K, A] from expected votes [S, K, A]; "none" comes before them."""
+
+
+def settled_family(name: str, votes: np.ndarray) -> Update:
+    """Give a family's estimate with all that counts choose in it held, to repeat it on data drawn again."""
+    if name == "class-dependent":
+        return _shared(settle_shrinkage(votes.sum(0, keepdims=True)))
+    if name == "a transition for each annotator":
+        return settle_shrinkage(votes)
+    return FAMILIES["uniform" if name == "none" else name]
 
 
 @dataclass(frozen=True)

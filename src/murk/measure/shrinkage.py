@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
-__all__ = ["flat", "shrunk", "strength_towards", "tilt", "tilted"]
+__all__ = ["SettledShrinkage", "fit_tilt", "flat", "settle_shrinkage", "shrunk", "strength_towards", "tilt", "tilted"]
 
 WEAKEST, STRONGEST = 1.0, 1e6  # votes that the simpler matrix may be worth
 TILTS, MOST_TILT = 60, 1e4
+TILTED_ENOUGH, TILTED_AGAIN = 1e-4, 1e-2  # change of a factor at which it rests; from a start that is near
 SMOOTHING = 0.5  # votes added on either side of a rate, so that none is 0 or 1
 
 
@@ -37,23 +41,33 @@ def tilted(votes: Float[np.ndarray, "S K A"]) -> Float[np.ndarray, "S K A"]:
     """Give each source its own share of every answer, and one factor by which the right answer is likelier.
 
     T[j, k] proportional to b_k g^[j = k], with g >= 1: a source that only ever names one class, or mostly none, still
-    says something by when it does. Fitted by scaling in turn b to how often each answer came, and g to how often it was
-    right, until both are met.
+    says something by when it does.
+    """
+    return tilt(*fit_tilt(votes), votes.shape[1])
+
+
+def fit_tilt(
+    votes: Float[np.ndarray, "S K A"], start: tuple[np.ndarray, np.ndarray] | None = None
+) -> tuple[Float[np.ndarray, "S A"], Float[np.ndarray, " S"]]:
+    """Find b [S, A] and g [S], by scaling in turn b to how often each answer came and g to how often it was right.
+
+    From `start`, if given: the b and g of counts that are nearly these.
     """
     sources, classes = votes.shape[:2]
     came, right = votes.sum(1) + SMOOTHING, np.einsum("sjj->s", votes[:, :, :classes]) + SMOOTHING
     wrong = votes[:, :, :classes].sum((1, 2)) + 2 * SMOOTHING - right
     members = votes.sum(2)
-    base, factor = came / came.sum(1, keepdims=True), np.full(sources, 2.0)
+    base, factor = start or (came / came.sum(1, keepdims=True), np.full(sources, 2.0))
     for _ in range(TILTS):
-        expected = np.einsum("sj,sjk->sk", members, tilt(base, factor, classes)) + SMOOTHING
-        base = base * came / expected
+        base = base * came / (np.einsum("sj,sjk->sk", members, tilt(base, factor, classes)) + SMOOTHING)
         base /= base.sum(1, keepdims=True)
-        own = tilt(base, factor, classes)
-        met = np.einsum("sj,sjj->s", members, own[:, :, :classes]) + SMOOTHING
-        missed = np.einsum("sj,sjk->s", members, own[:, :, :classes]) + 2 * SMOOTHING - met
+        own, before = tilt(base, factor, classes)[:, :, :classes], factor
+        met = np.einsum("sj,sjj->s", members, own) + SMOOTHING
+        missed = np.einsum("sj,sjk->s", members, own) + 2 * SMOOTHING - met
         factor = np.clip(factor * (right / wrong) / (met / missed), 1.0, MOST_TILT)
-    return tilt(base, factor, classes)
+        if np.abs(np.log(factor / before)).max() < (TILTED_ENOUGH if start is None else TILTED_AGAIN):
+            break
+    return base, factor
 
 
 def tilt(base: Float[np.ndarray, "S A"], factor: Float[np.ndarray, " S"], classes: int) -> Float[np.ndarray, "S K A"]:
@@ -99,18 +113,61 @@ def shrunk(votes: Float[np.ndarray, "S K A"]) -> tuple[Float[np.ndarray, "S K A"
     Returns:
         Transitions [S, K, A] and the strength of the last shrinkage, in votes a class.
     """
+    settled = settle_shrinkage(votes)
+    return settled(votes), settled.strength
+
+
+@dataclass(frozen=True)
+class SettledShrinkage:
+    """A shrinkage whose strengths, and what it draws towards, are settled: quick, for the same counts drawn again.
+
+    Attributes:
+        shared: strength with which the transition of all sources is drawn towards the flat one, in votes a class.
+        base: which of `BASES` each of several sources is drawn towards.
+        strength: of that, or of the first where there is one source.
+        start: where to look for the tilt from.
+    """
+
+    shared: float
+    base: str
+    strength: float
+    start: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __call__(self, votes: Float[np.ndarray, "S K A"]) -> Float[np.ndarray, "S K A"]:
+        """Estimate transitions [S, K, A]."""
+        if len(votes) == 1:
+            return _drawn(votes, flat(votes), self.shared)
+        if self.start is not None:
+            return _drawn(votes, tilt(*fit_tilt(votes, self.start), votes.shape[1]), self.strength)
+        return _drawn(votes, BASES[self.base](votes, self.shared), self.strength)
+
+
+def settle_shrinkage(votes: Float[np.ndarray, "S K A"]) -> SettledShrinkage:
+    """Choose by the likelihood of the counts towards what transitions are drawn, and how far."""
     pooled = votes.sum(0, keepdims=True)
-    shared, strength = _drawn(pooled, flat(pooled))
+    shared, _ = strength_towards(pooled, flat(pooled))
     if len(votes) == 1:
-        return shared, strength
+        return SettledShrinkage(shared, "", shared)
+    tried = {name: strength_towards(votes, base(votes, shared)) for name, base in BASES.items()}
+    best = max(tried, key=lambda name: tried[name][1])
+    return SettledShrinkage(shared, best, tried[best][0], fit_tilt(votes) if best == "tilted" else None)
+
+
+def _shared(votes: np.ndarray, strength: float) -> np.ndarray:
+    pooled = votes.sum(0, keepdims=True)
+    return np.broadcast_to(_drawn(pooled, flat(pooled), strength), votes.shape)
+
+
+def _blind(votes: np.ndarray, _: float) -> np.ndarray:
     answered = votes.sum(1, keepdims=True) + SMOOTHING
-    blind = np.broadcast_to(answered / answered.sum(2, keepdims=True), votes.shape)
-    bases = (np.broadcast_to(shared, votes.shape), flat(votes), tilted(votes), blind)
-    best = max(bases, key=lambda base: strength_towards(votes, base)[1])
-    return _drawn(votes, best)
+    return np.broadcast_to(answered / answered.sum(2, keepdims=True), votes.shape)
 
 
-def _drawn(votes: np.ndarray, towards: np.ndarray) -> tuple[np.ndarray, float]:
-    strength, _ = strength_towards(votes, towards)
+BASES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "shared": _shared, "flat": lambda votes, _: flat(votes), "tilted": lambda votes, _: tilted(votes), "blind": _blind,
+}  # fmt: skip
+
+
+def _drawn(votes: np.ndarray, towards: np.ndarray, strength: float) -> np.ndarray:
     rows = votes + strength * towards
-    return np.asarray(rows / rows.sum(-1, keepdims=True)), strength
+    return np.asarray(rows / rows.sum(-1, keepdims=True))

@@ -13,7 +13,7 @@ from murk.measure.confident import surest
 from murk.measure.estimate import level_fault
 from murk.measure.expectation import Expectation, Maximum, maximise
 from murk.measure.naming import best_naming, score_by_known, score_by_one_right
-from murk.measure.noise_family import FAMILIES, FOLDS, Choice, choose_family
+from murk.measure.noise_family import FAMILIES, FOLDS, Choice, choose_family, settled_family
 from murk.measure.predicted import read_array
 from murk.measure.probabilities import probs_fault
 from murk.measure.repeated import repeat
@@ -107,7 +107,8 @@ def estimate_transition(
         choice = Choice(list(FAMILIES)[-1], {}, {})
     update = FAMILIES["uniform" if choice.family == "none" else choice.family]
     found = maximise(expectation, start, update, steps=STEPS_ALONE, tolerance=1e-9)
-    repeats = repeat(found, update, groups=members, seed=seed)
+    again = settled_family(choice.family, found.expectation.expected(found.transitions).votes)
+    repeats = repeat(found, again, groups=members, seed=seed)
     return estimate_of(found, choice, repeats, confidence_level=confidence_level)
 
 
