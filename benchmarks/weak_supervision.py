@@ -3,8 +3,8 @@
 FOLDER holds youtube.npz, sms.npz and yoruba.npz, each with texts (`train_text`), votes of labelling functions
 (`train_L`, int [n, functions], -1 where a function abstains) and classes (`train_y`), the same for `valid` and `test`,
 and `class_names`. Texts become TF-IDF features, by scikit-learn's vectorizer fitted on the training texts. An
-abstention is no vote, but for the last two, where it is an answer of its own kind ("none of these"): a function that
-only ever names one class tells by when it does. Six ways to classify the test texts, with five seeds each:
+abstention is no vote, but for the last three, where it is an answer of its own kind ("none of these"): a function that
+only ever names one class tells by when it does. Seven ways to classify the test texts, with five seeds each:
 
 - the majority vote of the functions on the test text itself: nothing is trained. A tie goes to one of the most voted
   classes at random, a text without a vote to the class that the training votes name most often;
@@ -13,7 +13,9 @@ only ever names one class tells by when it does. Six ways to classify the test t
 - `NoisyLabelClassifier("symmetric:RATE")`: the likelihood of all votes;
 - `NoisyLabelClassifier("auto")`: how each function errs is found, as if they erred independently;
 - `NoisyLabelClassifier("auto:dependent")`: found, and functions that repeat each other count less, abstentions perhaps
-  not at all; what held-out training votes choose. All five train one model on one budget (the last two search first).
+  not at all; what held-out training votes choose. All five train one model on one budget (the last two search first);
+- the same classifier together with what it found of the functions, on their votes on the test text itself
+  (`murk.measure.posterior`): it reads what the majority vote reads, and the text.
 
 RATE is the one of a few under which the votes of the valid split are likeliest (another seed); no class of `train_y` or
 `valid_y` is read, and those of `test_y` only measure. Intervals are 95 %, percentile bootstrap (4,000 draws) over test
@@ -40,8 +42,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from murk.errors import InputError
-from murk.measure import accuracy_from_votes
-from murk.noise import Votes, noise_named
+from murk.measure import accuracy_from_votes, posterior
+from murk.noise import NONE_OF_THESE, Votes, noise_named
 from murk.sklearn import NoisyLabelClassifier, vote_log_likelihood
 
 RESULTS = Path(__file__).parent / "results" / "weak_supervision.json"
@@ -56,20 +58,21 @@ LEAST_TEXTS = 2  # in which a word occurs, to be a feature: one that is seen onc
 MAJORITY, ENTROPY = "majority vote of the functions", "cross-entropy on majority votes"
 SHARES, OURS = "cross-entropy on shares of votes", "likelihood of the votes"
 FOUND, TEMPERED = "each function's noise found", "found and tempered"
-WAYS = (MAJORITY, ENTROPY, SHARES, OURS, FOUND, TEMPERED)
-COMPARED = (OURS, TEMPERED)
+BOTH = "found and tempered, with the functions on the text"
+WAYS = (MAJORITY, ENTROPY, SHARES, OURS, FOUND, TEMPERED, BOTH)
+COMPARED = (OURS, TEMPERED, BOTH)
 MEASURES = ("accuracy", "macro_f1")
 
 
 @dataclass(frozen=True)
 class Texts:
-    """One set: by split, features [n, D] and votes; votes and abstentions of the training texts; and the true classes
-    of the test texts, which only measure."""
+    """One set: by split, features [n, D] and votes, without abstentions and with them; and the true classes of the
+    test texts, which only measure."""
 
     class_names: list[str]
     features: dict[str, sparse.csr_matrix]
     votes: dict[str, Votes]
-    answers: Votes
+    answers: dict[str, Votes]
     test_labels: np.ndarray
     functions: int
 
@@ -83,9 +86,14 @@ def read_texts(path: Path) -> Texts:
     return Texts(
         class_names=names, features={split: vectorizer.transform(texts[split]) for split in SPLITS},
         votes={split: votes_of(arrays[f"{split}_L"], len(names)) for split in SPLITS},
-        answers=Votes.from_matrix(np.where(arrays["train_L"] < 0, -2, arrays["train_L"]), num_classes=len(names)),
+        answers={split: answers_of(arrays[f"{split}_L"], len(names)) for split in SPLITS},
         test_labels=arrays["test_y"].astype(np.int64), functions=arrays["test_L"].shape[1],
     )  # fmt: skip
+
+
+def answers_of(table: np.ndarray, num_classes: int) -> Votes:
+    """Every function answers on every text: a class, or "none of these"."""
+    return Votes.from_matrix(np.where(table < 0, NONE_OF_THESE, table), num_classes=num_classes)
 
 
 def votes_of(table: np.ndarray, num_classes: int) -> Votes:
@@ -122,7 +130,7 @@ def chosen_rate(texts: Texts) -> tuple[float, list[dict[str, float]]]:
 
 def predictions(texts: Texts, rate: float) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
     """Predicted classes [seeds, n] of the test texts by each way, and what the test votes say of the last one."""
-    votes, features = texts.votes, texts.features
+    votes, features, answers = texts.votes, texts.features, texts.answers
     counts = np.asarray(votes["train"].counts())[:, : len(texts.class_names)]
     fallback, voted = int(counts.sum(axis=0).argmax()), counts.any(axis=1)
     found: dict[str, list[np.ndarray]] = {way: [] for way in WAYS}
@@ -132,12 +140,17 @@ def predictions(texts: Texts, rate: float) -> tuple[dict[str, np.ndarray], list[
             ENTROPY: classifier(None, texts, random_state=seed).fit(features["train"][voted], labels[voted]),
             SHARES: classifier(None, texts, random_state=seed).fit(features["train"], votes["train"]),
             OURS: classifier(f"symmetric:{rate}", texts, random_state=seed).fit(features["train"], votes["train"]),
-            FOUND: classifier("auto", texts, random_state=seed).fit(features["train"], texts.answers),
-            TEMPERED: classifier("auto:dependent", texts, random_state=seed).fit(features["train"], texts.answers),
+            FOUND: classifier("auto", texts, random_state=seed).fit(features["train"], texts.answers["train"]),
+            TEMPERED: classifier("auto:dependent", texts, random_state=seed).fit(
+                features["train"], texts.answers["train"]
+            ),
         }
         found[MAJORITY].append(majority(votes["test"], fallback=fallback, seed=seed))
         for way, each in trained.items():
             found[way].append(each.predict(features["test"]))
+        both = trained[TEMPERED]
+        told_both = posterior(both.predict_proba(features["test"]), answers["test"], noise=both.fit_.noise)
+        found[BOTH].append(told_both.argmax(1))
     told = [told_by_votes(each, votes["test"], rate) for each in found[OURS]]
     return {way: np.array(each) for way, each in found.items()}, told
 

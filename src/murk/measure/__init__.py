@@ -13,6 +13,7 @@ from murk.measure.inverse_accuracy import accuracy_per_class_from_votes, compare
 from murk.measure.label_errors import LabelErrors, find_label_errors
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
 from murk.measure.macro_f1 import macro_f1
+from murk.measure.posterior import posterior
 from murk.measure.range import Range
 from murk.measure.shortlist import TopK
 from murk.measure.stratified import stratified_share
@@ -51,6 +52,7 @@ __all__ = [
     "information_per_example",
     "likelihood_ratio_accuracy",
     "macro_f1",
+    "posterior",
     "reliability",
     "stratified_share",
     "tempered",

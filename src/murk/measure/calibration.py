@@ -13,6 +13,7 @@ from scipy.stats import chi2
 
 from murk.errors import InputError, refuse
 from murk.measure.estimate import Estimate, level_fault
+from murk.measure.posterior import LEAST_PROBABILITY, votes_fault
 from murk.measure.probabilities import read_probs
 from murk.measure.vote_accuracy import accuracy_from_votes
 from murk.noise import NoiseModel, Votes
@@ -21,7 +22,6 @@ from murk.noise.numbers import whole_fault
 
 __all__ = ["Reliability", "calibrating_temperature", "reliability", "tempered"]
 
-LEAST_PROBABILITY = 1e-12
 LOG_TEMPERATURES = (-3.0, 3.0)  # e^-3 to e^3
 STEPS = 40
 
@@ -74,7 +74,7 @@ def calibrating_temperature(probs: Any, votes: Votes, *, noise: NoiseModel, conf
     """
     refuse([level_fault(confidence_level)])
     log_probs = _log_probs(probs)
-    refuse([_votes_fault(votes, log_probs)])
+    refuse([votes_fault(votes, log_probs)])
     log_evidence = evidence_of(votes, noise).dense()
 
     def loss(log_temperature: float) -> float:
@@ -139,7 +139,7 @@ def reliability(probs: Any, votes: Votes, *, noise: Any, bins: int = 10, confide
     """
     refuse([level_fault(confidence_level), whole_fault(bins, lowest=1, what="bins")])
     log_probs = _log_probs(probs)
-    refuse([_votes_fault(votes, log_probs)])
+    refuse([votes_fault(votes, log_probs)])
     top = np.exp(log_probs.max(1))
     parts = np.array_split(np.argsort(top, kind="stable"), min(bins, len(top)))
     rows = [_bin(log_probs[part], votes.take(part), noise, confidence_level) for part in parts]
@@ -160,11 +160,3 @@ def _bin(log_probs: np.ndarray, votes: Votes, noise: Any, confidence_level: floa
 
 def _log_probs(probs: Any) -> Float[np.ndarray, "N K"]:
     return np.asarray(np.log(np.maximum(read_probs(probs), LEAST_PROBABILITY)))
-
-
-def _votes_fault(votes: Any, table: np.ndarray) -> str:
-    if not isinstance(votes, Votes):
-        return f"expected Votes (Votes.from_labels(...)), but {type(votes).__name__} came"
-    if (len(votes), votes.num_classes) != table.shape:
-        return f"votes of {len(votes)} examples and {votes.num_classes} classes do not fit probabilities {table.shape}"
-    return ""
