@@ -1,14 +1,18 @@
-"""Files that are either whole or not there: written beside their place, then moved into it in one step."""
+"""Files that are either whole or not there: written beside their place, then moved into it in one step. And CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from murk.errors import DataError
 
-__all__ = ["replace_file"]
+__all__ = ["csv_text", "replace_file"]
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -49,3 +53,20 @@ def _remove(part: Path) -> None:
         part.unlink(missing_ok=True)
     except OSError:
         pass  # the folder itself is what failed, and that is told already
+
+
+def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Write a head and rows as CSV (RFC 4180, lines ended by a line feed); None is an empty cell.
+
+    Text that a spreadsheet would run as a formula (it starts with =, +, -, @, a tab or a return) gets a leading quote.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows([[_cell(value) for value in row] for row in (heads, *rows)])
+    return file.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return "" if value is None else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 
@@ -47,7 +48,7 @@ def test_the_commands_are_those_that_the_documents_name():
     assert set(COMMANDS) == {
         "murk demo", "murk data list", "murk data fetch", "murk data show", "murk dilute", "murk train",
         "murk predict", "murk study run", "murk study resume", "murk study status", "murk study results",
-        "murk study import", "murk reproduce",
+        "murk study import", "murk reproduce", "murk audit",
     }  # fmt: skip
 
 
@@ -73,8 +74,18 @@ def a_fit(murk):
     assert murk("train digits --alpha 1 --model perceptron --epochs 1 -o run").exit_code == 0
 
 
+@pytest.fixture
+def given_labels(tmp_path):
+    """The probabilities and labels that the example of `murk audit` is about."""
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "probs.npy", rng.dirichlet([0.3] * 4, 500))
+    np.save(tmp_path / "labels.npy", rng.integers(0, 4, 500))
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_run(murk, name, request):
+    if name == "murk audit":
+        request.getfixturevalue("given_labels")
     if name.startswith("murk study"):
         request.getfixturevalue("a_study")
     if name == "murk predict":

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import murk
+from murk.cli.audit import audit
 from murk.cli.catalog import data_app
 from murk.cli.demo import demo
 from murk.cli.dilute import dilute
@@ -47,6 +48,7 @@ app.add_typer(data_app, name="data")
 app.command(epilog="Example: murk dilute digits --alpha 20 --seed 0 -o votes.parquet")(dilute)
 app.command(epilog="Example: murk train digits --noise dilution:20 --model mlp1 --epochs 40 --seed 0 -o run")(train)
 app.command(epilog="Example: murk predict run digits -o predictions.parquet")(predict)
+app.command(epilog="Example: murk audit --probs probs.npy --labels labels.npy --sample 200 -o audit")(audit)
 app.add_typer(study_app, name="study")
 app.command(epilog="Example: murk reproduce fig1 fig8 --size small")(reproduce)
 

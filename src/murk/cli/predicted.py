@@ -87,7 +87,7 @@ def write_predictions(path: str | Path, table: PredictedTable) -> None:
     texts = {"id": table.ids, "part": table.parts, "label": table.labels, "class": table.classes}
     probs = {f"probability_{name}": table.probs[:, k] for k, name in enumerate(table.class_names)}
     if path.suffix == ".csv":
-        from murk.show.blocks import csv_text
+        from murk.files import csv_text
 
         columns = [column.tolist() for column in (*texts.values(), *probs.values())]
         replace_file(path, csv_text([*texts, *probs], list(zip(*columns, strict=True))).encode())

@@ -125,7 +125,7 @@ def results(
     if as_json:
         print_json(found.to_dict())
     elif as_csv:
-        from murk.show.blocks import csv_text
+        from murk.files import csv_text
 
         heads = list(table[0]) if table else ["id"]
         sys.stdout.write(csv_text(heads, [list(row.values()) for row in table]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from murk.errors import InputError, refuse
 from murk.measure.estimate import Estimate, level_fault
 from murk.measure.expectation import TINY, Expectation, maximise
 from murk.measure.predicted import read_array
-from murk.measure.repeated import beta_interval, repeat
+from murk.measure.repeated import Repeats, beta_interval, repeat
 from murk.measure.shrinkage import settle_shrinkage
 from murk.measure.source_votes import SourceVotes
 from murk.measure.transition import free_transitions
@@ -49,18 +51,36 @@ class AnnotatorQuality:
 
     Attributes:
         posterior: float64 [N, K], P(class given all votes); of an example without votes the classes' shares.
-        accuracy: [A], P(the annotator's vote is right) over the classes' shares; [0, 1] for one who did not vote.
         transitions: float64 [A, K, K or K + 1], T[annotator, true, answer].
         shares: float64 [K], of the classes among the examples.
         votes: int64 [A], how many each gave.
     """
 
     posterior: Float[np.ndarray, "N K"]
-    accuracy: Estimate
     transitions: Float[np.ndarray, "A K B"]
     shares: Float[np.ndarray, " K"]
     votes: Int[np.ndarray, " A"]
     _asked: Any  # sparse [N, A], who voted on what
+    _repeated: Callable[[], Repeats]
+    _confidence_level: float
+
+    @cached_property
+    def accuracy(self) -> Estimate:
+        """P(the annotator's vote is right) over the classes' shares, [A]; [0, 1] for one who did not vote.
+
+        Its intervals take many times as long as all else; they are made when asked for.
+        """
+        classes, silent = self.posterior.shape[1], self.votes == 0
+        right = np.einsum("j,ajj->a", self.shares, self.transitions[:, :, :classes])
+        repeats = self._repeated()
+        spread = np.einsum("rj,rajj->ra", repeats.shares, repeats.transitions[..., :classes]).std(0, ddof=1)
+        low, high = beta_interval(
+            right, spread, votes_at_most=np.maximum(self.votes, 1e-9), confidence_level=self._confidence_level
+        )
+        return Estimate(
+            np.where(silent, 0.5, right), np.where(silent, 0.0, low), np.where(silent, 1.0, high),
+            self._confidence_level, "expectation-maximisation (Dawid and Skene); interval from examples drawn again",
+        )  # fmt: skip
 
     @property
     def consensus(self) -> Int[np.ndarray, " N"]:
@@ -129,8 +149,8 @@ def dawid_skene(
         votes: with annotators (`Votes.from_long`), two or more on some examples.
         known: int [N], true classes where they are known, -1 elsewhere.
         shrink: whether transitions are drawn together.
-        confidence_level: in (0, 1).
-        seed: of the examples drawn again.
+        confidence_level: of the intervals of `AnnotatorQuality.accuracy`, in (0, 1).
+        seed: of the examples drawn again for them.
 
     Raises:
         InputError: votes without annotators, or no example with two; known labels out of range.
@@ -158,23 +178,15 @@ def dawid_skene(
     update = free_transitions if shrink else _plain
     start = update(expectation.counted(first / first.sum(1, keepdims=True)))
     found = maximise(expectation, start, update, steps=STEPS, tolerance=TOLERANCE)
-    posterior = found.expectation.posterior(found.transitions)[0]
     again = settle_shrinkage(found.expectation.expected(found.transitions).votes) if shrink else _plain
-    repeats = repeat(found, again, groups=np.arange(len(votes)), seed=seed)
-    shares = np.exp(found.expectation.log_probs[0])
     given = np.asarray(counted.counts.sum(0)).reshape(counted.num_sources, -1).sum(1)
-    right = np.einsum("j,ajj->a", shares, found.transitions[:, :, :classes])
-    spread = np.einsum("rj,rajj->ra", repeats.shares, repeats.transitions[..., :classes]).std(0, ddof=1)
-    low, high = beta_interval(right, spread, votes_at_most=np.maximum(given, 1e-9), confidence_level=confidence_level)
-    silent = given == 0
-    accuracy = Estimate(
-        np.where(silent, 0.5, right), np.where(silent, 0.0, low), np.where(silent, 1.0, high), confidence_level,
-        "expectation-maximisation (Dawid and Skene); interval from examples drawn again",
-    )  # fmt: skip
     asked = sparse.csr_array(counted.counts @ np.repeat(np.eye(counted.num_sources), counted.num_answers, axis=0))
     return AnnotatorQuality(
-        posterior, accuracy, found.transitions, shares, given.astype(np.int64), sparse.csr_array(asked)
-    )
+        posterior=found.expectation.posterior(found.transitions)[0], transitions=found.transitions,
+        shares=np.exp(found.expectation.log_probs[0]), votes=given.astype(np.int64), _asked=asked,
+        _repeated=partial(repeat, found, again, groups=np.arange(len(votes)), seed=seed),
+        _confidence_level=confidence_level,
+    )  # fmt: skip
 
 
 def _plain(votes: np.ndarray) -> np.ndarray:

@@ -127,7 +127,7 @@ class _Table:
         """Give the classes [B, width] and probabilities of a block of rows, each with its label."""
         import torch
 
-        block = np.asarray(self.probs[part], dtype=np.float32)
+        block = np.array(self.probs[part], dtype=np.float32)  # its own: a map cannot be written to
         total = block.sum(1, dtype=np.float64)
         self._refuse_rows(block, total, at=part.start)
         if self.classes is not None:

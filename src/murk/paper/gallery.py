@@ -126,7 +126,7 @@ def figures_text(drawn: Sequence[Drawn], *, pictures: str, options: Sequence[str
 
 def claims_csv(claims: Sequence[Judged]) -> str:
     """Write a line a claim and way to train, unrounded."""
-    from murk.show.blocks import csv_text
+    from murk.files import csv_text
 
     judgement = ("verdict", "tested", "value", "low", "high", "n_seeds", "why", "part")
     return csv_text(("figure", "claim", "tag", "series", *judgement), [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from murk.errors import InputError, refuse
+from murk.files import csv_text
 from murk.measure import Estimate
 
 if TYPE_CHECKING:
@@ -142,23 +141,6 @@ class Download:
 
 
 Block = Prose | Table | Figure | Facts | Picture | Download
-
-
-def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Write a head and rows as CSV (RFC 4180, lines ended by a line feed); None is an empty cell.
-
-    Text that a spreadsheet would run as a formula (it starts with =, +, -, @, a tab or a return) gets a leading quote.
-    """
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([[_cell(value) for value in row] for row in (heads, *rows)])
-    return file.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return "" if value is None else value
 
 
 def _flat(row: Sequence[Any], wide: Sequence[bool]) -> list[Any]:

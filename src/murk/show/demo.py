@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from murk.files import replace_file
+from murk.files import csv_text, replace_file
 from murk.measure import Estimate
 from murk.show.accuracy_by_alpha import chart_accuracy_by_alpha, draw_accuracy_by_alpha
-from murk.show.blocks import Column, Download, Facts, Figure, Prose, Table, csv_text
+from murk.show.blocks import Column, Download, Facts, Figure, Prose, Table
 from murk.show.page import Page
 from murk.show.palette import SERIES
 

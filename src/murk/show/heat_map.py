@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from murk.show.blocks import csv_text
+from murk.files import csv_text
 from murk.show.panels import INK, LOOK, QUIET
 
 if TYPE_CHECKING:

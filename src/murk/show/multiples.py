@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from murk.errors import refuse
-from murk.show.blocks import csv_text
+from murk.files import csv_text
 from murk.show.palette import in_legend_order
 
 __all__ = ["SCALES", "Y_FORMS", "Mark", "Panels", "Row", "is_unfinished", "panels_csv"]

@@ -1,0 +1,11 @@
+"""What is wrong with labels, how wrong, and how sure that is: from labels and probabilities to answers and a folder."""
+
+from murk.audit.answers import audited_truth, write_questions
+from murk.audit.findings import ClassFinding, Confusion, Findings, audit_labels
+from murk.audit.folder import write_audit
+from murk.audit.given import Given, read_given
+
+__all__ = [
+    "ClassFinding", "Confusion", "Findings", "Given", "audit_labels", "audited_truth", "read_given", "write_audit",
+    "write_questions",
+]  # fmt: skip

@@ -1,0 +1,285 @@
+"""Findings: the whole audit of labels, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from murk.errors import InputError, name_fault, refuse
+from murk.measure import Audit, Estimate, LabelErrors, Range, stratified_share
+from murk.measure.audited import CUTS, strata_of
+from murk.measure.label_errors import PROBS_OF, errors_of
+from murk.measure.shortlist import Shortlist, read_shortlist
+
+__all__ = ["ClassFinding", "Confusion", "Findings", "audit_labels"]
+
+FEWEST = 5  # labels of a class from which anything is said of it
+CONFUSIONS, NAMED = 50, 5
+MOST_MATRIX = 200  # classes, up to which T is estimated entry by entry from an audit
+
+
+@dataclass(frozen=True)
+class ClassFinding:
+    """What is found of the examples labelled with one class, and of the class.
+
+    Attributes:
+        name: of the class.
+        labelled: examples that bear the label.
+        flagged: of these, labels that are probably wrong.
+        expected_wrong: of these, labels that are wrong as P(error) has it; None where there are too few to say.
+        noise_rate: share of wrong ones among them, from an audit; None without.
+        margin: T[j, j] less the largest other entry of the row, of the class as the true one, from an audit: above 0,
+            plain training has the right goal. None without.
+    """
+
+    name: str
+    labelled: int
+    flagged: int
+    expected_wrong: float | None
+    noise_rate: Estimate | None
+    margin: Estimate | None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """One class labelled as another.
+
+    Attributes:
+        true: name of the class that examples are of.
+        label: name that they bear.
+        expected: examples, as P(error) has it.
+        share: of the examples of the true class.
+        audited: that share from an audit; None without.
+    """
+
+    true: str
+    label: str
+    expected: float
+    share: float
+    audited: Estimate | None
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What an audit found.
+
+    Attributes:
+        errors: which labels are probably wrong, ranked, with the range of their number.
+        labels: int [N], as given.
+        predicted: int [N], the likeliest class by the probabilities alone.
+        own: float [N], the probability of the label.
+        noise_rate: from an audit; None without.
+        accuracy: share of examples whose predicted class is the true one, from an audit; None without.
+        classes: by class.
+        confusions: the most frequent ones, falling.
+        audit: the labels that were checked; None without.
+        class_names: K.
+        ids: [N], names of the examples; None where they have none.
+    """
+
+    errors: LabelErrors
+    labels: Int[np.ndarray, " N"]
+    predicted: Int[np.ndarray, " N"]
+    own: Float[np.ndarray, " N"]
+    noise_rate: Estimate | None
+    accuracy: Estimate | None
+    classes: tuple[ClassFinding, ...]
+    confusions: tuple[Confusion, ...]
+    audit: Audit | None
+    class_names: tuple[str, ...]
+    ids: np.ndarray | None
+
+    @property
+    def rate(self) -> Range | Estimate:
+        """How many labels are wrong: an estimate where some were checked, else a range."""
+        return self.errors.rate if self.noise_rate is None else self.noise_rate
+
+    def name_of(self, example: int) -> str:
+        """The name of an example, or its number."""
+        return str(example if self.ids is None else self.ids[example])
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say what was found, in words."""
+        size, rate = len(self.labels), self.rate
+        said = []
+        if isinstance(rate, Estimate):
+            said.append(
+                f"{rate.value:.1%} of the labels are wrong ({rate.low:.1%} to {rate.high:.1%}, "
+                f"{100 * rate.confidence_level:g} %), by {len(self.audit.indices) if self.audit else 0} that were "
+                "checked."
+            )
+        else:
+            said.append(
+                f"Between {rate.low:.1%} and {rate.high:.1%} of the labels are wrong, by two opposite assumptions; "
+                "check some to know it."
+            )
+        said.append(f"{int(self.errors.flagged.sum()):,} of {size:,} labels are probably wrong.")
+        if self.confusions and self.confusions[0].expected >= 1:
+            first = self.confusions[0]
+            said.append(f"Most often {first.true} is labelled {first.label}: about {first.expected:,.0f} times.")
+        said.append(self._on_plain_training())
+        mute = sum(each.expected_wrong is None for each in self.classes)
+        if mute:
+            said.append(f"Of {mute} of {len(self.classes)} classes it cannot be said: fewer than {FEWEST} labels.")
+        return (*said, *self.errors.remarks)
+
+    def _on_plain_training(self) -> str:
+        """Say whether training on these labels as they are has the right goal."""
+        margins = [(each.name, each.margin) for each in self.classes if each.margin is not None]
+        if not margins:
+            return (
+                "Whether plain training is enough is not known: a class that is mostly labelled as another is seen by "
+                "checked labels alone."
+            )
+        weak = [name for name, margin in margins if margin.high < 0]
+        if weak:
+            return f"Plain training is not enough: a wrong label is the most frequent in class {_listed(weak)}."
+        doubtful = [name for name, margin in margins if margin.low <= 0]
+        if doubtful:
+            return (
+                f"Plain training is probably enough; the labels checked leave it open in {len(doubtful)} of "
+                f"{len(self.classes)} classes."
+            )
+        return "Plain training has the right goal: in every class the right label is the most frequent."
+
+
+def audit_labels(
+    labels: Any,
+    probs: Any,
+    *,
+    probs_of: str = "votes",
+    checked: tuple[Any, Any] | None = None,
+    class_names: Sequence[str] | None = None,
+    ids: Any = None,
+    confidence_level: float = 0.95,
+) -> Findings:
+    """Audit labels by the probabilities of a classifier that has not been trained on them.
+
+    Args:
+        labels: int [N] in [0, K).
+        probs: float [N, K] or `TopK`; read once, block by block.
+        probs_of: "votes" for a classifier trained on such labels as they are, "truth" for p(truth given x).
+        checked: positions [n] and true classes [n] of labels that someone checked, drawn by `audit_sample` from this
+            very audit's P(error), or simply at random.
+        class_names: K names; None for numbers.
+        ids: [N], names of the examples, all different; None for numbers.
+        confidence_level: of the intervals, in (0, 1).
+
+    Raises:
+        InputError: what does not fit, as `find_label_errors` and `Audit` refuse it.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> truth = rng.integers(0, 3, 3000)
+        >>> labels = np.where(rng.random(3000) < 0.2, (truth + 1) % 3, truth)
+        >>> probs = np.full((3000, 3), 0.01)
+        >>> probs[np.arange(3000), truth], probs[np.arange(3000), (truth + 1) % 3] = 0.79, 0.2
+        >>> found = audit_labels(labels, probs, class_names=["cat", "dog", "fox"])
+        >>> found.confusions[0].true, found.confusions[0].share > 0.15
+        ('cat', True)
+    """
+    refuse([name_fault("probs_of", probs_of, list(PROBS_OF))])
+    listed = read_shortlist(labels, probs)
+    names = tuple(str(k) for k in range(listed.num_classes)) if class_names is None else tuple(map(str, class_names))
+    named = None if ids is None else np.asarray(ids)
+    refuse([
+        "" if len(names) == listed.num_classes == len(set(names)) else
+        f"expected {listed.num_classes} different names of classes, as many as probabilities, but {len(names)} came",
+        "" if named is None or named.shape == (len(listed),) else
+        f"expected a name for each of {len(listed)} examples, but {named.shape} came",
+    ])  # fmt: skip
+    if named is not None and len(np.unique(named)) < len(named):
+        raise InputError("expected ids that are all different, but one came twice")
+    errors = errors_of(listed, probs_of=probs_of)
+    predicted = listed.predicted
+    audit = None
+    if checked is not None:
+        audit = Audit(listed.labels, errors.probability, *checked, num_classes=listed.num_classes)
+    own = listed.probs[listed.classes == listed.labels[:, None]].astype(np.float64)
+    return Findings(
+        errors=errors, labels=listed.labels, predicted=predicted, own=own,
+        noise_rate=None if audit is None else audit.noise_rate(confidence_level=confidence_level),
+        accuracy=None if audit is None else _accuracy(audit, predicted, errors, confidence_level),
+        classes=tuple(_by_class(listed, errors, audit, names, confidence_level)),
+        confusions=tuple(_confusions(listed, errors, audit, names, confidence_level)),
+        audit=audit, class_names=names, ids=named,
+    )  # fmt: skip
+
+
+def _accuracy(audit: Audit, predicted: np.ndarray, errors: LabelErrors, level: float) -> Estimate:
+    """Estimate which share of all examples is predicted right, from those that were checked."""
+    strata = strata_of(errors.probability)
+    right = predicted[audit.indices] == audit.truth
+    count, at = len(CUTS) + 1, strata[audit.indices]
+    return stratified_share(
+        np.bincount(at[right], minlength=count), np.bincount(at, minlength=count), np.bincount(strata, minlength=count),
+        confidence_level=level,
+    )  # fmt: skip
+
+
+def _by_class(
+    listed: Shortlist, errors: LabelErrors, audit: Audit | None, names: tuple[str, ...], level: float
+) -> list[ClassFinding]:
+    size = listed.num_classes
+    labelled = np.bincount(listed.labels, minlength=size)
+    flagged = np.bincount(listed.labels[errors.flagged], minlength=size)
+    wrong = np.bincount(listed.labels, weights=errors.probability, minlength=size)
+    margins = None if audit is None or size > MOST_MATRIX else _margins(audit.transition(confidence_level=level))
+    rates = None if audit is None else audit.noise_rate_per_class(confidence_level=level)
+    return [
+        ClassFinding(
+            name=name, labelled=int(labelled[k]), flagged=int(flagged[k]),
+            expected_wrong=float(wrong[k]) if labelled[k] >= FEWEST else None,
+            noise_rate=None if rates is None or labelled[k] < FEWEST else _entry(rates, k),
+            margin=None if margins is None else _entry(margins, k),
+        ) for k, name in enumerate(names)
+    ]  # fmt: skip
+
+
+def _confusions(
+    listed: Shortlist, errors: LabelErrors, audit: Audit | None, names: tuple[str, ...], level: float
+) -> list[Confusion]:
+    size = listed.num_classes
+    members = np.bincount(errors.suggested, minlength=size)
+    expected = errors.transition * members[:, None]
+    np.fill_diagonal(expected, 0)
+    top = np.argsort(-expected, axis=None, kind="stable")[: min(CONFUSIONS, size * (size - 1))]
+    audited = None
+    if audit is not None and size <= MOST_MATRIX:
+        audited = audit.transition(confidence_level=level)
+    return [
+        Confusion(
+            names[j], names[k], float(expected[j, k]), float(errors.transition[j, k]),
+            None if audited is None else _entry(audited, (j, k)),
+        ) for j, k in (divmod(int(at), size) for at in top)
+    ]  # fmt: skip
+
+
+def _margins(transition: Estimate) -> Estimate:
+    """Give T[j, j] less the largest other entry of the row, [K], from the ends of its entries: wider than need be."""
+    ends = []
+    for right, others in (
+        (transition.value, transition.value),
+        (transition.low, transition.high),
+        (transition.high, transition.low),
+    ):
+        rest = np.array(others)
+        np.fill_diagonal(rest, -1)
+        ends.append(np.diagonal(right) - rest.max(1))
+    value, low, high = ends
+    return Estimate(
+        value, np.minimum(low, value), np.maximum(high, value), transition.confidence_level, transition.method
+    )
+
+
+def _listed(names: list[str]) -> str:
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + rest
+
+
+def _entry(estimate: Estimate, at: Any) -> Estimate:
+    return Estimate(estimate.value[at], estimate.low[at], estimate.high[at], estimate.confidence_level, estimate.method)
