@@ -1,7 +1,7 @@
 """Run the benchmarks, one after the other: about four hours on two cores. Each writes its file in benchmarks/results.
 
-Those that need to be told where their data lies are left out, and run by themselves: weak_supervision
-FOLDER, methods STORE.
+Those that need to be told where their data lies, or a rival, are left out, and run by themselves: weak_supervision
+FOLDER, label_errors FOLDER, annotators FOLDER, methods STORE.
 
     python -m benchmarks [NAME ...]
 """
@@ -14,8 +14,14 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 NAMES = ("draws", "accuracy_from_votes", "decoding", "own_data", "sklearn_digits", "store_crash", "replicas",
-         "training_speed", "mnist", "unknown_noise", "instance_noise", "time_to_accuracy")  # fmt: skip
-BY_THEMSELVES = {"weak_supervision": "FOLDER", "methods": "STORE"}  # with what they need
+         "training_speed", "mnist", "unknown_noise", "instance_noise", "time_to_accuracy", "unmixing_power",
+         "conformal")  # fmt: skip
+BY_THEMSELVES = {
+    "weak_supervision": "FOLDER",
+    "methods": "STORE",
+    "label_errors": "FOLDER",
+    "annotators": "FOLDER",
+}  # with what they need
 
 
 def main() -> None:

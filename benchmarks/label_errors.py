@@ -189,6 +189,16 @@ def audits_table(result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def scale_table(result: dict[str, Any]) -> str:
+    """Large tables as a Markdown table."""
+    lines = ["| examples x classes, float16 | seconds | anonymous memory, MB | of which before it began |",
+             "|---|---|---|---|"]  # fmt: skip
+    for row in result["scale"]:
+        size = f"{row['examples']:,} x {row['classes']:,}"
+        lines.append(f"| {size} | {row['seconds']} | {row['anonymous_mb']} | {row['at_start_mb']} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     from machine import machine  # beside this script, where only a run of it looks
 
@@ -209,7 +219,7 @@ def main() -> None:
         print(f"{path.stem}: done", flush=True)
     result["scale"] = scale() if arguments.scale else before.get("scale", [])
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    print(detection_table(result), audits_table(result), sep="\n")
+    print(detection_table(result), audits_table(result), scale_table(result), sep="\n")
 
 
 if __name__ == "__main__":

@@ -101,3 +101,49 @@ def test_every_benchmark_that_writes_a_result_is_run_with_the_others_or_named_as
     monkeypatch.setattr(sys, "argv", ["benchmarks", "weak_supervision"])
     with pytest.raises(SystemExit, match=r"by itself python benchmarks/weak_supervision\.py FOLDER"):
         names["main"]()
+
+
+def test_label_errors_audits_and_large_tables_reach_their_bars_and_the_page_shows_them(script):
+    label_errors = script("label_errors")
+    result = json.loads(label_errors.RESULTS.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert label_errors.detection_table(result) in page and label_errors.audits_table(result) in page
+    assert label_errors.scale_table(result) in page
+    gains = []
+    for case in result["cases"].values():
+        best = max(score for name, score in case["f1"].items() if name != "murk")
+        gains.append(case["f1"]["murk"] - best)
+        assert gains[-1] >= -0.005 and case["auprc"]["murk"] >= case["auprc"]["cleanlab, self-confidence"]
+        low, high = case["range"]
+        assert low <= case["wrong"] <= high <= 4 * low
+        assert all(row["coverage"]["value"] >= 0.94 and row["audits"] == 4000 for row in case["audits"])
+    assert len(gains) == 3 and sum(gains) / 3 >= 0.01
+    for at, row in enumerate(case["audits"]):
+        widths = [each["audits"][at]["over_wilson"] for each in result["cases"].values()]
+        assert row["drawn"] != "by audit_sample" or sum(widths) / 3 <= 0.75
+    million, wide = result["scale"]
+    assert (million["examples"], million["classes"]) == (1_000_000, 1000) and million["seconds"] <= 30
+    assert (wide["examples"], wide["classes"]) == (200_000, 5000)
+    assert million["anonymous_mb"] <= 500 and wide["anonymous_mb"] <= 500
+
+
+def test_the_power_of_unmixed_probabilities_is_the_one_that_was_chosen(script):
+    power = script("unmixing_power")
+    result = json.loads(power.RESULTS.read_text(encoding="utf-8"))
+    from murk.measure.label_errors import PROBS_OF
+
+    assert result["rows"] == power.summary(result["cases"]) and result["chosen"] == power.chosen(result["rows"])
+    assert PROBS_OF["votes"].power == result["chosen"]
+
+
+def test_the_tables_of_annotators_and_of_conformal_sets_are_those_of_the_result_files(script):
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    for name in ("annotators", "conformal"):
+        benchmark = script(name)
+        assert benchmark.table(json.loads(benchmark.RESULTS.read_text(encoding="utf-8"))) in page
+    rows = json.loads(script("conformal").RESULTS.read_text(encoding="utf-8"))["rows"]
+    for row in rows:
+        if "as they are" not in row["way"]:
+            assert abs(row["coverage"] - 0.9) <= 0.005 + 3 * row["standard_error"]
+        else:
+            assert row["coverage"] > 0.95

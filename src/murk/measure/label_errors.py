@@ -125,6 +125,7 @@ def find_label_errors(labels: Any, probs: Any, *, probs_of: str = "votes") -> La
 def errors_of(listed: Shortlist, *, probs_of: str) -> LabelErrors:
     """Find the label errors of what has been read."""
     unmixing = PROBS_OF[probs_of]
+    own_doubt, no_doubt = _extremes(listed, probs_of=probs_of)  # first: it has a [K, K] of its own
     transition = unmixing.transition(listed)
     size = len(listed)
     probability, suggested = np.empty(size), np.empty(size, np.int32)
@@ -133,16 +134,16 @@ def errors_of(listed: Shortlist, *, probs_of: str) -> LabelErrors:
         wrong = posterior.sum(1, where=classes != listed.labels[part, None])
         probability[part] = np.minimum(wrong, 1)
         suggested[part] = np.take_along_axis(classes, posterior.argmax(1)[:, None], axis=1)[:, 0]
+    mean = float(probability.mean())
     return LabelErrors(
         probability=probability, suggested=suggested, flagged=suggested != listed.labels,
-        rate=_rate(listed, float(probability.mean()), probs_of=probs_of), transition=transition,
+        rate=Range(min(own_doubt, no_doubt, mean), max(own_doubt, no_doubt, mean), ASSUMED), transition=transition,
         remarks=_remarks(listed),
     )  # fmt: skip
 
 
-def _rate(listed: Shortlist, between: float, *, probs_of: str) -> Range:
+def _extremes(listed: Shortlist, *, probs_of: str) -> tuple[float, float]:
     """Give the share of wrong labels if all doubt is the examples' own, and if none is."""
-    disagree = float((listed.predicted != listed.labels).mean())
     step = max(1, len(listed) // EXAMPLES_FOR_RANGE)
     some = listed.rows(np.arange(0, len(listed), step))
     power = calibrating_power(some)
@@ -154,8 +155,7 @@ def _rate(listed: Shortlist, between: float, *, probs_of: str) -> Range:
     transition, wrong = own.transition(some), 0.0
     for part, posterior in own.posteriors(some, transition):
         wrong += float(posterior.sum(where=some.classes[part] != some.labels[part, None]))
-    low = wrong / len(some)
-    return Range(min(low, disagree, between), max(low, disagree, between), ASSUMED)
+    return wrong / len(some), float((listed.predicted != listed.labels).mean())
 
 
 def _remarks(listed: Shortlist) -> tuple[str, ...]:

@@ -27,18 +27,17 @@ Result = TypeVar("Result")
 
 
 def confusions(listed: Shortlist) -> Float[np.ndarray, "K K"]:
-    """Count the labels of the examples predicted to be of each class: float64 [predicted, label]."""
-    counted = np.zeros((listed.num_classes, listed.num_classes))
+    """Count the labels of the examples predicted to be of each class: float32 [predicted, label]."""
+    counted = np.zeros((listed.num_classes, listed.num_classes), np.float32)
     np.add.at(counted, (listed.predicted, listed.labels), 1.0)
     return counted
 
 
 def label_transition(counted: Float[np.ndarray, "K K"]) -> Float[np.ndarray, "K K"]:
-    """Give T from labels counted by class, float32, one label more spread over each row."""
-    transition = counted.astype(np.float32)
-    transition += 1 / len(counted)
-    transition /= transition.sum(1, keepdims=True)
-    return transition
+    """Give T from labels counted by class, one label more spread over each row; in place, for K may be thousands."""
+    counted += 1 / len(counted)
+    counted /= counted.sum(1, keepdims=True)
+    return counted
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Unmixing:
         """Find T [K, K], float32: first as predictions and labels have it, then by expectation-maximisation."""
         transition = label_transition(confusions(listed))
         for _ in range(self.rounds):
-            counted = np.zeros(transition.shape)
+            counted = np.zeros_like(transition)
             for part, posterior in self.posteriors(listed, transition):
                 np.add.at(counted, (listed.classes[part], listed.labels[part, None]), posterior)
             transition = label_transition(counted)
