@@ -10,8 +10,8 @@ benchmarks/results/label_errors.json:
 - noise rates from audits of 200 and 500 labels, 4,000 of each: how often the 95 % interval holds the truth of the case,
   and its mean width over that of the Wilson interval of as many labels drawn simply at random; drawn by
   `audit_sample`, and simply at random;
-- with --scale, time and anonymous memory (RssAnon) for a table of probabilities larger than memory should hold, float16
-  in a memory map, made from a seed.
+- with --scale, in place of all that: time and anonymous memory (RssAnon) for tables of probabilities larger than memory
+  should hold, float16 in a memory map, made from a seed.
 
 Needs cleanlab, which murk does not: pip install cleanlab==2.9.0. Two cores: ten minutes.
 
@@ -46,6 +46,14 @@ SURE, SPREAD, NOISE = 8.0, 1.5, 0.2
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     with np.load(path, allow_pickle=False) as file:
         return file["noisy_labels"].astype(np.int64), file["true_labels"].astype(np.int64), file["pred_probs"]
+
+
+def case(path: Path, number: int) -> dict[str, Any]:
+    """Measure one case."""
+    given = read(path)
+    found = detection(*given) | {"audits": audits(*given, number=number)}
+    print(f"{path.stem}: done", flush=True)
+    return found
 
 
 def detection(labels: np.ndarray, truth: np.ndarray, probs: np.ndarray) -> dict[str, Any]:
@@ -203,21 +211,20 @@ def main() -> None:
     from machine import machine  # beside this script, where only a run of it looks
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the cases lie, .npz")
+    parser.add_argument("folder", type=Path, nargs="?", help="where the cases lie, .npz")
     parser.add_argument("--audits", type=int, default=4000, help="simulated, of each size and way")
-    parser.add_argument("--scale", action="store_true", help="measure large tables, too")
+    parser.add_argument("--scale", action="store_true", help="measure large tables instead")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.alone:
         print(json.dumps(measured_alone(arguments.folder)))
         return
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    result: dict[str, Any] = {"machine": machine(), "cases": {}}
-    for path in sorted(arguments.folder.glob("*.npz")):
-        case = read(path)
-        result["cases"][path.stem] = detection(*case) | {"audits": audits(*case, number=arguments.audits)}
-        print(f"{path.stem}: done", flush=True)
-    result["scale"] = scale() if arguments.scale else before.get("scale", [])
+    result = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"cases": {}, "scale": []}
+    result["machine"] = machine()
+    if arguments.scale:
+        result["scale"] = scale()
+    else:
+        result["cases"] = {path.stem: case(path, arguments.audits) for path in sorted(arguments.folder.glob("*.npz"))}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
     print(detection_table(result), audits_table(result), scale_table(result), sep="\n")
 

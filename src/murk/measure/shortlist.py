@@ -16,7 +16,7 @@ from murk.measure.probabilities import OFF_BY
 __all__ = ["LONGEST", "Shortlist", "TopK", "read_shortlist"]
 
 LONGEST = 10  # classes kept of each example
-BYTES_AT_ONCE = 1 << 25
+BYTES_AT_ONCE = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def read_shortlist(labels: Any, probs: Any, *, longest: int = LONGEST, rows_at_o
         labels: int [N] in [0, K).
         probs: float [N, K], rows sum to one; or `TopK`.
         longest: classes kept, m <= longest.
-        rows_at_once: of a block; None for what fits 32 MiB.
+        rows_at_once: of a block; None for what fits 8 MiB.
 
     Raises:
         InputError: labels that are none or out of range, numbers that do not fit, and rows that are no probabilities of

@@ -19,7 +19,7 @@ from murk.measure.shortlist import Shortlist
 
 __all__ = ["Unmixing", "calibrating_power", "confusions", "label_transition"]
 
-ROWS = 8192  # of a block: results depend on it in the last digits, so it is not a setting
+ROWS = 4096  # of a block: results depend on it in the last digits, so it is not a setting
 THREADS = 2
 TINY = 1e-6
 LOG_POWERS = (float(np.log(0.2)), float(np.log(5.0)))
