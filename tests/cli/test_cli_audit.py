@@ -63,3 +63,46 @@ def test_bad_input_is_told_in_one_line_and_nothing_is_written(murk, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("")
     assert "holds other things" in murk(ASKED).stderr
+
+
+QUICK = "--model mlp1 --epochs 12 --folds 2 --device cpu"
+
+
+def test_from_data_alone_classifiers_are_trained_out_of_fold_and_kept(murk_json, murk, tmp_path):
+    line = f"audit digits --noise symmetric:.2 {QUICK} --sample 40 -o out"
+    told = murk_json(line)
+    assert told["facts"]["examples"] == 1297 and told["settings"]["probs_of"] == "truth"
+    assert told["facts"]["errors_range"]["low"] <= 259 <= told["facts"]["errors_range"]["high"]
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "folds").iterdir()}
+    assert len(kept) == 2
+    again = murk_json(line)
+    assert again["facts"] == told["facts"]
+    assert kept == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "folds").iterdir()}
+    assert "another training" in murk(f"{line} --seed 5").stderr
+    plain = murk_json(f"audit digits --noise symmetric:.2 {QUICK} --probs-of votes -o plain")
+    assert plain["settings"]["probs_of"] == "votes" and plain["facts"]["flagged"] > 100
+
+
+def test_labels_of_a_path_and_several_votes_are_audited_by_their_ids(murk_json, pets, tmp_path):
+    few = "--side 16 --epochs 3 --folds 2 --model mlp1 --device cpu"
+    told = murk_json(f"audit {pets}/pets --votes labels {few} -o labels")
+    assert told["data"]["class_names"] == ["bird", "cat", "dog"] or len(told["data"]["class_names"]) > 1
+    with (tmp_path / "labels" / "errors.csv").open(newline="") as file:
+        assert all("/" in row["id"] or "." in row["id"] for row in csv.DictReader(file))
+    told = murk_json(f"audit {pets}/pets --votes {pets}/votes.csv --noise symmetric:0.3 {few} -o votes")
+    assert told["facts"]["examples"] > 0 and "two readings" in told["facts"]["errors_range"]["assumed"]
+
+
+def test_what_does_not_go_together_is_refused_before_anything_is_trained(murk, tmp_path):
+    lay_out(tmp_path)
+    for line, said in (
+        ("audit -o out", "one of them"),
+        ("audit digits --probs probs.npy -o out", "one of them"),
+        (f"{ASKED} --noise symmetric:.2", "--noise goes with PLACE"),
+        ("audit digits --labels labels.npy -o out", "--labels goes with --probs"),
+        ("audit digits -o out", "labels of digits are true"),
+        ("audit digits --noise symmetric:.2 --probs-of both -o out", "votes or truth"),
+    ):
+        outcome = murk(line)
+        assert outcome.exit_code == 2 and said in outcome.stderr, outcome.stderr
+        assert not (tmp_path / "out").exists()

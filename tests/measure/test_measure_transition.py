@@ -159,6 +159,8 @@ def test_what_follows_for_training_is_said_in_words() -> None:
     probs, truth = world(6000, 4)
     fine = estimate_transition(probs, Channel.symmetric(0.5, num_classes=4).draw(truth, seed=0))
     assert "Plain training would have been enough" in fine.sentences()[1]
+    none = estimate_transition(probs, Votes.from_labels(truth, num_classes=4))
+    assert none.family == "none" and none.sentences()[0].startswith("No wrong label is proven")
     swapped = np.array([[0.6, 0.4, 0, 0], [0, 0.4, 0.6, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     poor = estimate_transition(probs, Channel(swapped).draw(truth, seed=0), known=np.where(truth < 2, truth, -1))
     assert "Plain training would not be enough: in class b" in poor.sentences(("a", "b", "c", "d"))[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,11 @@ from jaxtyping import Float, Int
 from murk.errors import InputError, name_fault, refuse
 from murk.measure import Audit, Estimate, LabelErrors, Range, stratified_share
 from murk.measure.audited import CUTS, strata_of
+from murk.measure.estimate import level_fault
 from murk.measure.label_errors import PROBS_OF, errors_of
 from murk.measure.shortlist import Shortlist, read_shortlist
 
-__all__ = ["ClassFinding", "Confusion", "Findings", "audit_labels"]
+__all__ = ["ClassFinding", "Confusion", "Findings", "audit_labels", "findings_of"]
 
 FEWEST = 5  # labels of a class from which anything is said of it
 CONFUSIONS, NAMED = 50, 5
@@ -184,9 +185,26 @@ def audit_labels(
     """
     refuse([name_fault("probs_of", probs_of, list(PROBS_OF))])
     listed = read_shortlist(labels, probs)
+    return findings_of(
+        listed, lambda: errors_of(listed, probs_of=probs_of), checked=checked, class_names=class_names, ids=ids,
+        confidence_level=confidence_level,
+    )  # fmt: skip
+
+
+def findings_of(
+    listed: Shortlist,
+    find: Callable[[], LabelErrors],
+    *,
+    checked: tuple[Any, Any] | None,
+    class_names: Sequence[str] | None,
+    ids: Any,
+    confidence_level: float,
+) -> Findings:
+    """Put together what errors, once names and ids are seen to fit, tell of the examples read; as `audit_labels`."""
     names = tuple(str(k) for k in range(listed.num_classes)) if class_names is None else tuple(map(str, class_names))
     named = None if ids is None else np.asarray(ids)
     refuse([
+        level_fault(confidence_level),
         "" if len(names) == listed.num_classes == len(set(names)) else
         f"expected {listed.num_classes} different names of classes, as many as probabilities, but {len(names)} came",
         "" if named is None or named.shape == (len(listed),) else
@@ -194,9 +212,7 @@ def audit_labels(
     ])  # fmt: skip
     if named is not None and len(np.unique(named)) < len(named):
         raise InputError("expected ids that are all different, but one came twice")
-    errors = errors_of(listed, probs_of=probs_of)
-    predicted = listed.predicted
-    audit = None
+    errors, predicted, audit = find(), listed.predicted, None
     if checked is not None:
         audit = Audit(listed.labels, errors.probability, *checked, num_classes=listed.num_classes)
     own = listed.probs[listed.classes == listed.labels[:, None]].astype(np.float64)

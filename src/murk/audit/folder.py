@@ -61,7 +61,7 @@ def result_of(
         "classes": classes, "confusions": confusions, "said": list(found.sentences()),
     }  # fmt: skip
     return Result(
-        command="audit", settings=settings, data=data, seeds=seeds,
+        command="audit", settings=settings, data={**data, "class_names": list(found.class_names)}, seeds=seeds,
         estimates={"noise_rate": found.noise_rate, "accuracy": found.accuracy}, remarks=remarks, facts=facts,
         machine=machine(device="cpu", precision="float32"), versions=versions(),
     )  # fmt: skip

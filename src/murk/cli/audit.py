@@ -2,64 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-from murk.audit import Findings, audit_labels, audited_truth, read_given, write_audit, write_questions
+from murk.audit import Findings, audit_fitted, audit_labels, audited_truth, read_given, write_audit, write_questions
 from murk.audit.folder import EXAMPLES, LISTED, result_of
-from murk.cli.options import AsJson, ClassNames, Seed
+from murk.cli.failure import kept_on_interrupt
+from murk.cli.network import MODEL_HELP, AllowImport, imported_network, model_for, refuse_model
+from murk.cli.noise import chosen_noise, refuse_noise
+from murk.cli.options import (
+    AsJson,
+    ClassNames,
+    ColumnNames,
+    Device,
+    DilutionPattern,
+    NoiseSpec,
+    NoneOfThese,
+    Seed,
+    Side,
+    SkipCorrupt,
+)
 from murk.cli.output import print_facts, print_json, print_remark, print_rows, shown_estimate
-from murk.errors import InputError
+from murk.cli.place import HowRead, is_path, refuse_out
+from murk.cli.progress import progress_bar
+from murk.cli.train import teller
+from murk.cli.voted import voted
+from murk.errors import InputError, refuse
+from murk.lab import FOUND
 from murk.lab.result import FACTS
+from murk.learn import cross_fit
 
 __all__ = ["audit"]
 
-QUESTIONS = "to_check.csv"
+QUESTIONS, FOLDS = "to_check.csv", "folds"
+VOTES, TRUTH = "votes", "truth"
 SHOWN = 10
+Checked = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Audited:
+    """What is audited: its findings without and with checked labels, and what they depend on."""
+
+    find: Callable[[Checked | None], Findings]
+    settings: dict[str, Any]
+    data: dict[str, Any]
 
 
 def audit(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is found; an older audit is replaced.")],
+    place: Annotated[
+        str | None,
+        typer.Argument(metavar="[PLACE]", help="Your data at a path, or a set's name: classifiers are trained for it."),
+    ] = None,
     probs: Annotated[
-        Path,
+        Path | None,
         typer.Option("--probs", metavar="FILE", help="Out-of-sample probabilities: .npy [N, K], .npz, or a table."),
-    ],
+    ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="FILE", help="The labels: .npy, .npz, or a table; a column of --probs."),
+        typer.Option("--labels", metavar="FILE", help="Their labels: .npy, .npz, a table; else beside them."),
     ] = None,
     probs_of: Annotated[
-        str,
-        typer.Option("--probs-of", help="votes: of a classifier trained on such labels; truth: of evidence training."),
-    ] = "votes",
+        str | None,
+        typer.Option(
+            "--probs-of",
+            help="What probabilities estimate. votes: trained on such labels as they are (of --probs unless said); "
+            "truth: evidence training (of PLACE unless said).",
+        ),
+    ] = None,
     sample: Annotated[
         int | None, typer.Option("--sample", min=1, help="Write so many examples to check, drawn to tell most.")
     ] = None,
     audited: Annotated[
         Path | None, typer.Option("--audited", metavar="FILE", help="Labels that were checked: columns id and truth.")
     ] = None,
+    votes: Annotated[
+        str | None, typer.Option("--votes", metavar="FILE|labels", help="A table of votes on PLACE, or its labels.")
+    ] = None,
+    noise: NoiseSpec = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Classifiers, each trained without its fold.")] = 5,
+    model: Annotated[str, typer.Option("--model", help=MODEL_HELP)] = "auto",
+    allow_import: AllowImport = False,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; by a rule unless said.")] = None,
+    side: Side = None,
+    skip_corrupt: SkipCorrupt = False,
+    column: ColumnNames = [],  # noqa: B006 - typer copies it
     classes: ClassNames = None,
+    none_of_these: NoneOfThese = None,
     seed: Seed = 0,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Say how many labels are wrong, which, and what they should be; with some checked, how sure that is."""
+    """Say how many labels are wrong, which, and what they should be; with some checked, how sure that is.
+
+    From probabilities that you bring, or from data alone: then classifiers are trained out of fold, and stay in the
+    folder; stopped at any moment, the same command goes on.
+    """
+    if (place is None) == (probs is None):
+        raise InputError("give data to train on (PLACE), or probabilities (--probs FILE), one of them")
     _refuse_foreign(out)
-    named = None if classes is None else [name.strip() for name in classes.split(",")]
-    given = read_given(probs, labels, classes=named)
-    found = audit_labels(given.labels, given.probs, probs_of=probs_of, class_names=given.class_names, ids=given.ids)
+    if probs is not None:
+        given = {"--votes": votes, "--noise": noise, "--epochs": epochs}
+        refuse([f"{name} goes with PLACE, where classifiers are trained" for name, value in given.items() if value])
+        subject = _of_probs(probs, labels, probs_of or VOTES, classes)
+    else:
+        assert place is not None
+        refuse(["--labels goes with --probs; labels or votes of PLACE are named by --votes" if labels else ""])
+        refuse_out(out, place)
+        refuse_model(model, frozen=False, allow_import=allow_import)
+        how = HowRead(side, skip_corrupt, column, classes, none_of_these)
+        fitting = {"folds": folds, "epochs": epochs, "seed": seed, "device": device}
+        subject = _of_data(place, votes, noise, probs_of or TRUTH, how, model, out / FOLDS, fitting)
+    found = subject.find(None)
     if audited is not None:
-        found = audit_labels(
-            given.labels, given.probs, probs_of=probs_of, class_names=given.class_names, ids=given.ids,
-            checked=audited_truth(audited, found),
-        )  # fmt: skip
-    settings: dict[str, Any] = {
-        "probs": probs.name, "labels": None if labels is None else labels.name, "probs_of": probs_of,
-        "audited": None if audited is None else audited.name, "sample": sample,
-    }  # fmt: skip
-    data = {"examples": len(found.labels), "class_names": list(found.class_names)}
-    result = result_of(found, settings=settings, data=data, seeds={"sample": seed})
+        found = subject.find(audited_truth(audited, found))
+    settings = {**subject.settings, "audited": None if audited is None else audited.name, "sample": sample}
+    result = result_of(found, settings=settings, data=subject.data, seeds={"sample": seed})
     questions = 0 if sample is None else write_questions(out / QUESTIONS, found, sample, seed=seed)
     write_audit(out, found, result)
     if as_json:
@@ -68,11 +133,69 @@ def audit(
         _print_found(found, result.to_dict(), out, questions)
 
 
+def _of_probs(probs: Path, labels: Path | None, probs_of: str, classes: str | None) -> _Audited:
+    """Audit labels by probabilities in files."""
+    named = None if classes is None else [name.strip() for name in classes.split(",")]
+    given = read_given(probs, labels, classes=named)
+
+    def find(checked: Checked | None) -> Findings:
+        return audit_labels(
+            given.labels, given.probs, probs_of=probs_of, class_names=given.class_names, ids=given.ids, checked=checked
+        )
+
+    files = {"probs": probs.name, "labels": None if labels is None else labels.name, "probs_of": probs_of}
+    return _Audited(find, files, {"examples": len(given.labels)})
+
+
+def _of_data(
+    place: str, votes: str | None, noise: str | None, probs_of: str, how: HowRead, model: str, kept: Path,
+    fitting: dict[str, Any],
+) -> _Audited:  # fmt: skip
+    """Train classifiers out of fold, and audit labels or votes by them."""
+    if probs_of not in (VOTES, TRUTH):
+        raise InputError(f"--probs-of is votes or truth, but {probs_of!r} came")
+    to_find = noise is None or noise in FOUND
+    spec = None if to_find else noise
+    noise_of = partial(chosen_noise, noise=spec, alpha=None, pattern=DilutionPattern.uniform, delta=None, ranking=None)
+    refuse_noise(noise_of)
+    if votes is None and not is_path(place) and to_find:
+        raise InputError(
+            f"the labels of {place} are true; give --votes FILE, or have some drawn by --noise symmetric:.2"
+        )
+    data = voted(place, votes, noise_of, how, test_labels=None, seed=fitting["seed"])
+    model = model_for(model, data.dataset)
+    network = imported_network(model, data.dataset, frozen=False, seed=fitting["seed"])
+    plain = probs_of == VOTES
+    weighing = None if plain else data.mixed.noise if not to_find else noise or FOUND[0]
+    train = data.dataset.train
+    with (
+        kept_on_interrupt(f"what is done is kept in {kept}; run the same command to go on"),
+        progress_bar(f"training {model} out of fold") as advance,
+    ):
+        fitted = cross_fit(
+            network or model, data.mixed.images, data.mixed.votes, noise=weighing,
+            method="averaging" if plain else None, groups=train.groups, checkpoint=kept, callbacks=[teller(advance)],
+            **fitting,
+        )  # fmt: skip
+    if fitted.found is not None:
+        for said in fitted.found.sentences(data.dataset.class_names):
+            print_remark(said)
+
+    def find(checked: Checked | None) -> Findings:
+        ids = None if train.ids is None else np.asarray(train.ids).astype(str)
+        names = data.dataset.class_names
+        return audit_fitted(fitted, data.mixed.votes, checked=checked, class_names=names, ids=ids).findings
+
+    told = {"model": model, "probs_of": probs_of, "folds": fitting["folds"], "epochs": fitting["epochs"],
+            **data.described, "noise": noise or FOUND[0]}  # fmt: skip
+    return _Audited(find, told, data.about)
+
+
 def _refuse_foreign(out: Path) -> None:
     """Refuse a folder that holds what no audit wrote."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder by -o")
-    known = (EXAMPLES, LISTED, FACTS, QUESTIONS)
+    known = (EXAMPLES, LISTED, FACTS, QUESTIONS, FOLDS)
     strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(known)] if out.exists() else []
     if strange:
         raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")

@@ -47,7 +47,7 @@ from murk.learn.methods import METHODS
 from murk.learn.progress import TRAINING
 from murk.models import Classifier
 
-__all__ = ["train"]
+__all__ = ["teller", "train"]
 
 CHECKPOINT = "checkpoint.safetensors"
 WITHOUT_NOISE = (
@@ -174,7 +174,7 @@ def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, o
         run = run_training(
             data.dataset, data.mixed, settings=settings, described=data.described, checkpoint=checkpoint,
             data=data.about, network=network,
-            callbacks=[_teller(advance)], **compute,
+            callbacks=[teller(advance)], **compute,
         )  # fmt: skip
         write_result(out, run.result, predictions=run.predictions, fit=replace(run.fit, feature_names=_names(data)))
     for path in checkpoint_files(checkpoint):
@@ -226,7 +226,9 @@ def _refuse_foreign(out: Path) -> None:
         raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")
 
 
-def _teller(advance: Callable[..., None]) -> Callable[[Progress], None]:
+def teller(advance: Callable[..., None]) -> Callable[[Progress], None]:
+    """Turn a training's progress into that of a bar."""
+
     def tell(progress: Progress) -> None:
         note, ended = f"loss {progress.loss:.4f}", progress.epoch
         if ended is not None:

@@ -14,7 +14,7 @@ from torch import nn
 
 from murk.data import ImageSource, as_source
 from murk.errors import DataError, InputError, refuse
-from murk.learn.checkpoint import checkpoint_files, read_tensors, write_tensors
+from murk.learn.checkpoint import read_tensors, write_tensors
 from murk.learn.find_noise import find_noise
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.fit import fit_of
@@ -81,7 +81,8 @@ def cross_fit(
         groups: [N], one name an example: what belongs together is in one fold.
         held_out: share of a network's own examples whose votes choose its epoch.
         method: as `fit`.
-        checkpoint: a folder: what has run stays in it, and the same call goes on; None keeps nothing.
+        checkpoint: a folder: what has run stays in it, and the same call goes on, or gives the same again at once; None
+            keeps nothing.
         checkpoint_seconds: as `fit`.
         callbacks: as `fit`; `Progress.phase` says which fold it is.
         device: as `fit`.
@@ -144,8 +145,6 @@ def cross_fit(
                 write_tensors(done, {"probs": torch.from_numpy(before)}, {"fingerprint": training.fingerprint})
                 training.checkpoint.unlink(missing_ok=True)
         probs[outside] = before
-    for path in () if kept is None else checkpoint_files(kept / "noise.safetensors"):
-        path.unlink(missing_ok=True)
     return CrossFit(probs, fold, noise, found)
 
 

@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Int
 from murk.errors import InputError, name_fault, refuse
 from murk.measure.range import Range
 from murk.measure.shortlist import Shortlist, read_shortlist
-from murk.measure.unmixing import Unmixing, calibrating_power
+from murk.measure.unmixing import Unmixing, calibrating_power, label_transition
 
-__all__ = ["PROBS_OF", "LabelErrors", "errors_of", "find_label_errors"]
+__all__ = ["PROBS_OF", "LabelErrors", "errors_by_posterior", "errors_of", "find_label_errors"]
 
 PROBS_OF = {
     "votes": Unmixing(mixed=True, power=3.0, steps=10, rounds=2),
@@ -29,6 +29,11 @@ TOO_GOOD = 0.998
 ASSUMED = (
     "low: all doubt of the (calibrated) probabilities is the examples' own; high: none is, and the predicted class is "
     "the true one"
+)
+
+ASSUMED_OF_VOTES = (
+    "by two readings: the posterior of probabilities and votes is right; or the class predicted without votes is the "
+    "true one"
 )
 
 
@@ -139,6 +144,26 @@ def errors_of(listed: Shortlist, *, probs_of: str) -> LabelErrors:
         probability=probability, suggested=suggested, flagged=suggested != listed.labels,
         rate=Range(min(own_doubt, no_doubt, mean), max(own_doubt, no_doubt, mean), ASSUMED), transition=transition,
         remarks=_remarks(listed),
+    )  # fmt: skip
+
+
+def errors_by_posterior(labels: np.ndarray, probs: np.ndarray, posterior: np.ndarray) -> LabelErrors:
+    """Find the label errors where several votes, and what is known of their noise, have given a posterior already.
+
+    Args:
+        labels: int [N], what votes say together.
+        probs: float [N, K], p(truth given x) without the votes.
+        posterior: float [N, K], with them.
+    """
+    rows = np.arange(len(labels))
+    counted = np.zeros((probs.shape[1],) * 2, np.float32)
+    np.add.at(counted.T, labels, posterior.astype(np.float32))
+    suggested = posterior.argmax(1).astype(np.int32)
+    probability = np.clip(1 - posterior[rows, labels], 0, 1)
+    ends = float(probability.mean()), float((probs.argmax(1) != labels).mean())
+    return LabelErrors(
+        probability=probability, suggested=suggested, flagged=suggested != labels,
+        rate=Range(min(ends), max(ends), ASSUMED_OF_VOTES), transition=label_transition(counted), remarks=(),
     )  # fmt: skip
 
 

@@ -71,10 +71,11 @@ class TransitionEstimate:
         names = class_names or tuple(str(k) for k in range(len(self.shares)))
         rate = self.noise_rate
         wrong = f"{rate.value:.1%} of the labels are wrong ({rate.low:.1%} to {rate.high:.1%})"
-        said = [f"{wrong}; the noise is {_FAMILY_IN_WORDS[self.family]}."]
         if self.family == "none":
             said = [f"No wrong label is proven: unsure predictions explain the votes as well as noise does. If "
                     f"it is noise, {wrong}."]  # fmt: skip
+        else:
+            said = [f"{wrong}; the noise is {_FAMILY_IN_WORDS[self.family]}."]
         weak = np.flatnonzero(self.margin.low <= 0)
         if self.unnamed:
             said.append(f"Classes {_listed(self.unnamed, names)} cannot be told apart without an audit: give the true "

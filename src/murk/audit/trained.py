@@ -1,0 +1,96 @@
+"""An audit from data and votes alone: the classifiers that it needs are trained here, out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from murk.audit.findings import Findings, findings_of
+from murk.errors import InputError
+from murk.learn import CrossFit
+from murk.measure import LabelErrors, posterior
+from murk.measure.label_errors import errors_by_posterior, errors_of
+from murk.measure.shortlist import read_shortlist
+from murk.noise import Votes
+
+__all__ = ["TrainedAudit", "audit_fitted"]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedAudit:
+    """An audit of the examples that have votes.
+
+    Attributes:
+        findings: of these examples.
+        rows: int [n], which of the N examples they are.
+        one_vote: whether each has one vote; else its label is what most of its votes say, a tie goes to the class that
+            comes first.
+    """
+
+    findings: Findings
+    rows: np.ndarray
+    one_vote: bool
+
+
+def audit_fitted(
+    fitted: CrossFit,
+    votes: Votes,
+    *,
+    checked: tuple[Any, Any] | None = None,
+    class_names: Sequence[str] | None = None,
+    ids: Any = None,
+    confidence_level: float = 0.95,
+) -> TrainedAudit:
+    """Audit votes by the probabilities that `cross_fit` gave for them.
+
+    One vote an example is audited as `audit_labels` does it. Of several, P(error) is that of what most of them say, by
+    the posterior of probabilities and all votes under the noise that was given or found.
+
+    Args:
+        fitted: of these votes.
+        votes: of N examples; those without a vote are left out.
+        checked: positions among the examples with votes, and true classes, as `audit_labels`.
+        class_names: K names; None for numbers.
+        ids: [N], names of all examples; None for their positions among the N.
+        confidence_level: of the intervals.
+
+    Raises:
+        InputError: no example has a vote, several votes an example and no noise, or what `audit_labels` refuses.
+
+    Example:
+        >>> import murk
+        >>> from murk.learn import cross_fit
+        >>> digits = murk.load("digits").train[:300]
+        >>> noise = murk.Channel.symmetric(0.2, num_classes=10)
+        >>> votes = noise.draw(digits.labels, seed=0)
+        >>> fitted = cross_fit("mlp1", digits, votes, noise=noise, folds=2, epochs=20, seed=0)
+        >>> audit_fitted(fitted, votes).findings.errors.count.high > 20
+        True
+    """
+    counts = np.concatenate([np.asarray(_dense(batch.counts()))[:, : votes.num_classes] for batch in votes.batches()])
+    rows = np.flatnonzero(counts.sum(1) > 0)
+    if not len(rows):
+        raise InputError("expected votes for classes on some examples, but there are none")
+    labels, probs = counts[rows].argmax(1), fitted.probs[rows]
+    one_vote = bool((counts[rows].sum(1) == 1).all())
+    listed = read_shortlist(labels, probs)
+
+    def errors() -> LabelErrors:
+        if one_vote:
+            return errors_of(listed, probs_of=fitted.probs_of)
+        if fitted.noise is None:
+            raise InputError("several votes an example are audited under their noise; fit with noise=..., or auto")
+        return errors_by_posterior(labels, probs, posterior(probs, votes.take(rows), noise=fitted.noise))
+
+    named = rows if ids is None else np.asarray(ids)[rows]
+    found = findings_of(
+        listed, errors, checked=checked, class_names=class_names, ids=named, confidence_level=confidence_level
+    )
+    return TrainedAudit(found, rows, one_vote)
+
+
+def _dense(counts: Any) -> Any:
+    return counts.toarray() if hasattr(counts, "toarray") else counts
