@@ -182,7 +182,7 @@ def test_what_looks_odd_is_told_by_predict_too(trained, own):
 def test_a_training_at_a_path_goes_on_after_ctrl_c_as_if_nothing_had_been(pets, monkeypatch):
     train = ["train", pets / "pets", "--side", 16, "--votes", pets / "votes.csv", "--noise", "symmetric:0.3", "--model",
              "mlp1", "--epochs", 4, "--checkpoint-seconds", 0, "--json", "-o"]  # fmt: skip
-    teller = murk.cli.train._teller
+    teller = murk.cli.train.teller
 
     def stopping(advance):
         def tell(progress):
@@ -193,7 +193,7 @@ def test_a_training_at_a_path_goes_on_after_ctrl_c_as_if_nothing_had_been(pets, 
         return tell
 
     with monkeypatch.context() as patch:
-        patch.setattr(murk.cli.train, "_teller", stopping)
+        patch.setattr(murk.cli.train, "teller", stopping)
         stopped = run(*train, "run", exit_code=130)
     assert "is kept in run; run the same command" in stopped.stderr
     again = run(*train, "run")
@@ -211,7 +211,7 @@ def test_reading_a_folder_goes_on_after_ctrl_c(pets, monkeypatch):
         return tell
 
     with monkeypatch.context() as patch:
-        patch.setattr(murk.cli.place, "_teller", stopping)
+        patch.setattr(murk.cli.place, "teller", stopping)
         assert "images decoded so far are kept" in run(*show, exit_code=130).stderr
     assert json.loads(run(*show).stdout)["train"]["examples"] == 60
 
