@@ -211,7 +211,7 @@ def test_reading_a_folder_goes_on_after_ctrl_c(pets, monkeypatch):
         return tell
 
     with monkeypatch.context() as patch:
-        patch.setattr(murk.cli.place, "teller", stopping)
+        patch.setattr(murk.cli.place, "_teller", stopping)
         assert "images decoded so far are kept" in run(*show, exit_code=130).stderr
     assert json.loads(run(*show).stdout)["train"]["examples"] == 60
 
