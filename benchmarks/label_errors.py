@@ -219,6 +219,8 @@ def main() -> None:
     if arguments.alone:
         print(json.dumps(measured_alone(arguments.folder)))
         return
+    if not arguments.scale and arguments.folder is None:
+        parser.error("name the FOLDER where the cases lie, or --scale")
     result = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"cases": {}, "scale": []}
     result["machine"] = machine()
     if arguments.scale:

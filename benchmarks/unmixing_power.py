@@ -2,9 +2,9 @@
 
 20 cases of our own: 20,000 images of MNIST and Fashion-MNIST, labels made wrong in ten ways (symmetric, few and many
 random confusions, by what a weak network confuses), and out-of-fold probabilities of a linear or a two-layer classifier
-(4 folds). For each power, F1 of the labels flagged and the area under the precision-recall curve of the ranking, less
-those of the better baseline (label and predicted class differ; self-confidence). The power is the one of the highest
-mean difference of F1. No published case takes part.
+(4 folds). For each power, F1 of the labels flagged less that of labels that are not the predicted class, and the area
+under the precision-recall curve of the ranking less that by self-confidence. The power is the one of the highest mean
+difference of F1. No published case takes part.
 
 Needs MNIST and Fashion-MNIST (`murk data fetch`, or MURK_DATA). One core: ten minutes. Written to
 benchmarks/results/unmixing_power.json.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
 
-__all__ = ["DataError", "InputError", "MurkError", "TrainingError", "name_fault", "nearest", "refuse"]
+__all__ = ["DataError", "InputError", "MurkError", "TrainingError", "UndecidedError", "name_fault", "nearest", "refuse"]
 
 
 class MurkError(Exception):
@@ -14,6 +14,10 @@ class MurkError(Exception):
 
 class InputError(MurkError, ValueError):
     """Something the caller gave cannot be used; the command line exits with code 2."""
+
+
+class UndecidedError(InputError):
+    """What was asked is well put, but the data do not tell; the message begins with "cannot say"."""
 
 
 class DataError(MurkError):

@@ -50,6 +50,7 @@ def test_with_checked_labels_rates_become_estimates_that_hold_the_truth() -> Non
     first = audit_labels(labels, probs, class_names=NAMES)
     where = np.random.default_rng(0).choice(len(labels), 400, replace=False)
     found = audit_labels(labels, probs, class_names=NAMES, checked=(where, truth[where]))
+    assert found.rate == first.with_checked(where, truth[where]).rate
     assert isinstance(found.rate, Estimate) and found.accuracy is not None
     assert found.rate.low <= (labels != truth).mean() <= found.rate.high
     assert found.accuracy.low <= (probs.argmax(1) == truth).mean() <= found.accuracy.high
@@ -128,6 +129,36 @@ def test_questions_come_back_as_answers_whatever_their_names(tmp_path: Path) -> 
     with more.open(newline="") as file:
         asked = {row["id"].removeprefix("'") for row in csv.DictReader(file)}
     assert len(asked) == 80 and not asked & {ids[i] for i in where}
+
+
+def test_answers_in_a_file_stay_in_it_when_more_questions_are_asked(tmp_path: Path) -> None:
+    labels, truth, probs = noisy(600)
+    found = audit_labels(labels, probs, class_names=NAMES)
+    path = tmp_path / "ask.csv"
+
+    def rows() -> list[dict[str, str]]:
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    write_questions(path, found, 30, seed=0)
+    filled = rows()
+    for row in filled[:20]:
+        row["truth"] = NAMES[truth[int(row["id"])]]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(filled[0]))
+        writer.writeheader()
+        writer.writerows(filled)
+    assert write_questions(path, found, 30, seed=1) == 30
+    again = rows()
+    assert [row["id"] for row in again[:20]] == [row["id"] for row in filled[:20]]
+    assert all(row["truth"] for row in again[:20]) and not any(row["truth"] for row in again[20:])
+    assert len({row["id"] for row in again}) == 50
+    other = audit_labels(labels, probs, probs_of="truth", class_names=NAMES)
+    with pytest.raises(InputError, match="drawn by another audit"):
+        audited_truth(path, other)
+    with pytest.raises(InputError, match="drawn by another audit"):
+        write_questions(path, other, 30, seed=2)
+    assert rows() == again
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,13 @@ def test_bins_of_which_votes_cannot_say_are_open_and_few_examples_make_few_bins(
     assert len(told.examples) == 4 and told.accuracy.low.min() == 0 and told.accuracy.high.max() == 1
 
 
+def test_examples_without_votes_are_in_no_bin() -> None:
+    probs, truth = world(300, seed=0)
+    some = np.where(np.arange(300) % 3 == 0, -1, truth)
+    told = reliability(probs, Votes.from_matrix(some[:, None], num_classes=4), noise=Channel(np.eye(4)), bins=4)
+    assert told.examples.sum() == 200
+
+
 def test_votes_are_taken_with_all_that_they_are() -> None:
     votes = Votes.from_long([0, 0, 2, 3], [1, -2, 0, 1], [0, 1, 1, 0], num_examples=4, num_classes=2)
     taken = votes.take([3, 0])
@@ -73,6 +80,12 @@ def test_what_does_not_fit_is_refused() -> None:
         calibrating_temperature(probs[:3], votes, noise=NOISE)
     with pytest.raises(InputError, match="expected Votes"):
         reliability(probs, truth, noise=NOISE)
+    with pytest.raises(InputError, match="the noise model has 3 classes"):  # not bins that are open in silence
+        reliability(probs, votes, noise=Channel.symmetric(0.3, num_classes=3))
+    with pytest.raises(InputError, match="weighed by a noise model"):
+        calibrating_temperature(probs, votes, noise=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="at least one vote"):
+        reliability(probs, Votes.from_matrix(np.full((5, 1), -1), num_classes=4), noise=NOISE)
     with pytest.raises(InputError, match="bins"):
         reliability(probs, votes, noise=NOISE, bins=0)
     with pytest.raises(InputError, match="apply softmax"):

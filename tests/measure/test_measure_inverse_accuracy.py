@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from murk.errors import InputError
+from murk.errors import InputError, UndecidedError
 from murk.measure import (
     Audit,
     Estimate,
@@ -126,12 +126,12 @@ def test_answers_of_none_of_these_tell_of_classes_by_the_column_that_they_have()
 def test_where_rows_are_alike_it_cannot_be_said() -> None:
     truth, guess = predicted(1000, 0.9, seed=0)
     same = np.full((CLASSES, CLASSES), 0.2)
-    with pytest.raises(InputError, match="cannot say: rows of T depend"):
+    with pytest.raises(UndecidedError, match="cannot say: rows of T depend"):
         accuracy_from_votes(
             guess, Channel(pair_flip(CLASSES, 0.3)).draw(truth, seed=0), noise=Estimate(same, same, same, 0.95, "")
         )
     nearly = 0.99 * same + 0.01 * structured(0.3)
-    with pytest.raises(InputError, match=r"cannot say: by these votes .*condition number"):
+    with pytest.raises(UndecidedError, match=r"cannot say: by these votes .*condition number"):
         accuracy_from_votes(guess, Channel(nearly).draw(truth, seed=0), noise=Channel(nearly))
     wide = accuracy_per_class_from_votes(guess, Channel(nearly).draw(truth, seed=0), noise=Channel(nearly))
     assert (wide.high - wide.low).max() > 0.9
@@ -145,7 +145,7 @@ THREE = Votes.from_labels([0, 1, 2], num_classes=CLASSES)
     ("guess", "votes", "noise", "said"),
     [
         ([0, 1, 2], THREE, Channel(Flat(4, 0.7)), "4 classes, but the votes have 5"),
-        ([0, 1], THREE, KNOWN, "prediction for each of 3 examples, but 2"),
+        ([0, 1], THREE, KNOWN, "prediction for each of the 3 examples that have votes, but 2"),
         ([0, 1, 7], THREE, KNOWN, r"predicted classes lie in \[0, 5\)"),
         (np.full((3, 4), 0.25), THREE, KNOWN, "the probabilities have 4 columns"),
         ([0, 1, 2], [0, 1, 2], KNOWN, "expected Votes"),
@@ -165,6 +165,10 @@ def test_what_does_not_fit_is_refused(guess: Any, votes: Any, noise: Any, said: 
 def test_models_are_compared_on_the_same_examples() -> None:
     truth, guess = predicted(100, 0.9, seed=0)
     votes = KNOWN.draw(truth, seed=0)
+    told = Estimate(structured(0.2), structured(0.2), structured(0.2), 0.95, "")
+    assert "taken as known" in compare_from_votes(guess, guess, votes, noise=told).method  # its error is not counted
+    assert "taken as known" in accuracy_per_class_from_votes(guess, votes, noise=told).method
+    assert "its error counted" in accuracy_from_votes(guess, votes, noise=told).method
     same = compare_from_votes(guess, guess, votes, noise=KNOWN)
     assert same.value == 0 and -0.2 < same.low < 0 < same.high < 0.2
     with pytest.raises(InputError, match="prediction for each"):

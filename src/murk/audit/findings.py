@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from murk.measure.estimate import level_fault
 from murk.measure.label_errors import PROBS_OF, errors_of
 from murk.measure.shortlist import Shortlist, read_shortlist
 
-__all__ = ["ClassFinding", "Confusion", "Findings", "audit_labels", "findings_of"]
+__all__ = ["ClassFinding", "Confusion", "Findings", "audit_labels", "findings_of", "names_of"]
 
 FEWEST = 5  # labels of a class from which anything is said of it
 CONFUSIONS, NAMED = 50, 5
@@ -70,9 +70,6 @@ class Findings:
 
     Attributes:
         errors: which labels are probably wrong, ranked, with the range of their number.
-        labels: int [N], as given.
-        predicted: int [N], the likeliest class by the probabilities alone.
-        own: float [N], the probability of the label.
         noise_rate: from an audit; None without.
         accuracy: share of examples whose predicted class is the true one, from an audit; None without.
         classes: by class.
@@ -80,12 +77,10 @@ class Findings:
         audit: the labels that were checked; None without.
         class_names: K.
         ids: [N], names of the examples; None where they have none.
+        listed: what was read of the probabilities.
     """
 
     errors: LabelErrors
-    labels: Int[np.ndarray, " N"]
-    predicted: Int[np.ndarray, " N"]
-    own: Float[np.ndarray, " N"]
     noise_rate: Estimate | None
     accuracy: Estimate | None
     classes: tuple[ClassFinding, ...]
@@ -93,11 +88,41 @@ class Findings:
     audit: Audit | None
     class_names: tuple[str, ...]
     ids: np.ndarray | None
+    listed: Shortlist
+
+    @property
+    def labels(self) -> Int[np.ndarray, " N"]:
+        """The labels, as given."""
+        return self.listed.labels
+
+    @property
+    def predicted(self) -> Int[np.ndarray, " N"]:
+        """The likeliest class of each example by the probabilities alone."""
+        return self.listed.predicted
+
+    @property
+    def own(self) -> Float[np.ndarray, " N"]:
+        """The probability of each label."""
+        return np.asarray(self.listed.probs[self.listed.classes == self.listed.labels[:, None]], dtype=np.float64)
 
     @property
     def rate(self) -> Range | Estimate:
         """How many labels are wrong: an estimate where some were checked, else a range."""
         return self.errors.rate if self.noise_rate is None else self.noise_rate
+
+    def with_checked(self, indices: Any, truth: Any, *, confidence_level: float = 0.95) -> Findings:
+        """Add labels that someone checked: rates become estimates.
+
+        Args:
+            indices: positions [n], drawn by `audit_sample` from this very P(error), or simply at random.
+            truth: their true classes [n].
+            confidence_level: of the intervals, in (0, 1).
+
+        Raises:
+            InputError: what does not fit, as `Audit` refuses it.
+        """
+        audit = Audit(self.labels, self.errors.probability, indices, truth, num_classes=self.listed.num_classes)
+        return _found(self.listed, self.errors, self.class_names, self.ids, audit, confidence_level)
 
     def name_of(self, example: int) -> str:
         """The name of an example, or its number."""
@@ -183,28 +208,20 @@ def audit_labels(
         >>> found.confusions[0].true, found.confusions[0].share > 0.15
         ('cat', True)
     """
-    refuse([name_fault("probs_of", probs_of, list(PROBS_OF))])
+    refuse([name_fault("probs_of", probs_of, list(PROBS_OF)), level_fault(confidence_level)])
     listed = read_shortlist(labels, probs)
-    return findings_of(
-        listed, lambda: errors_of(listed, probs_of=probs_of), checked=checked, class_names=class_names, ids=ids,
-        confidence_level=confidence_level,
-    )  # fmt: skip
+    names, ids = names_of(listed, class_names, ids)
+    found = findings_of(listed, errors_of(listed, probs_of=probs_of), names, ids)
+    return found if checked is None else found.with_checked(*checked, confidence_level=confidence_level)
 
 
-def findings_of(
-    listed: Shortlist,
-    find: Callable[[], LabelErrors],
-    *,
-    checked: tuple[Any, Any] | None,
-    class_names: Sequence[str] | None,
-    ids: Any,
-    confidence_level: float,
-) -> Findings:
-    """Put together what errors, once names and ids are seen to fit, tell of the examples read; as `audit_labels`."""
+def names_of(
+    listed: Shortlist, class_names: Sequence[str] | None, ids: Any
+) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """Read the names of classes and examples, or refuse what does not fit."""
     names = tuple(str(k) for k in range(listed.num_classes)) if class_names is None else tuple(map(str, class_names))
     named = None if ids is None else np.asarray(ids)
     refuse([
-        level_fault(confidence_level),
         "" if len(names) == listed.num_classes == len(set(names)) else
         f"expected {listed.num_classes} different names of classes, as many as probabilities, but {len(names)} came",
         "" if named is None or named.shape == (len(listed),) else
@@ -212,17 +229,26 @@ def findings_of(
     ])  # fmt: skip
     if named is not None and len(np.unique(named)) < len(named):
         raise InputError("expected ids that are all different, but one came twice")
-    errors, predicted, audit = find(), listed.predicted, None
-    if checked is not None:
-        audit = Audit(listed.labels, errors.probability, *checked, num_classes=listed.num_classes)
-    own = listed.probs[listed.classes == listed.labels[:, None]].astype(np.float64)
+    return names, named
+
+
+def findings_of(
+    listed: Shortlist, errors: LabelErrors, class_names: tuple[str, ...], ids: np.ndarray | None
+) -> Findings:
+    """Put together what errors tell of the examples read, before any label is checked."""
+    return _found(listed, errors, class_names, ids, None, 0.95)
+
+
+def _found(
+    listed: Shortlist, errors: LabelErrors, names: tuple[str, ...], ids: np.ndarray | None, audit: Audit | None,
+    level: float,
+) -> Findings:  # fmt: skip
     return Findings(
-        errors=errors, labels=listed.labels, predicted=predicted, own=own,
-        noise_rate=None if audit is None else audit.noise_rate(confidence_level=confidence_level),
-        accuracy=None if audit is None else _accuracy(audit, predicted, errors, confidence_level),
-        classes=tuple(_by_class(listed, errors, audit, names, confidence_level)),
-        confusions=tuple(_confusions(listed, errors, audit, names, confidence_level)),
-        audit=audit, class_names=names, ids=named,
+        errors=errors, noise_rate=None if audit is None else audit.noise_rate(confidence_level=level),
+        accuracy=None if audit is None else _accuracy(audit, listed.predicted, errors, level),
+        classes=tuple(_by_class(listed, errors, audit, names, level)),
+        confusions=tuple(_confusions(listed, errors, audit, names, level)),
+        audit=audit, class_names=names, ids=ids, listed=listed,
     )  # fmt: skip
 
 
@@ -261,17 +287,19 @@ def _confusions(
 ) -> list[Confusion]:
     size = listed.num_classes
     members = np.bincount(errors.suggested, minlength=size)
-    expected = errors.transition * members[:, None]
-    np.fill_diagonal(expected, 0)
-    top = np.argsort(-expected, axis=None, kind="stable")[: min(CONFUSIONS, size * (size - 1))]
+    top: list[tuple[float, int, int]] = []
+    for j, row in enumerate(errors.transition):  # row by row: [K, K] once more may be too much
+        most = np.argsort(-row, kind="stable")[: CONFUSIONS + 1]
+        top += [(float(row[k] * members[j]), j, int(k)) for k in most if k != j]
+    top = sorted(top, key=lambda each: (-each[0], each[1:]))[:CONFUSIONS]
     audited = None
     if audit is not None and size <= MOST_MATRIX:
         audited = audit.transition(confidence_level=level)
     return [
         Confusion(
-            names[j], names[k], float(expected[j, k]), float(errors.transition[j, k]),
+            names[j], names[k], expected, float(errors.transition[j, k]),
             None if audited is None else _entry(audited, (j, k)),
-        ) for j, k in (divmod(int(at), size) for at in top)
+        ) for expected, j, k in top
     ]  # fmt: skip
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
-from murk.audit.findings import Findings, findings_of
+from murk.audit.findings import Findings, findings_of, names_of
 from murk.errors import InputError
 from murk.learn import CrossFit
-from murk.measure import LabelErrors, posterior
+from murk.measure import posterior
 from murk.measure.label_errors import errors_by_posterior, errors_of
 from murk.measure.shortlist import read_shortlist
 from murk.noise import Votes
@@ -31,7 +32,7 @@ class TrainedAudit:
     """
 
     findings: Findings
-    rows: np.ndarray
+    rows: Int[np.ndarray, " n"]
     one_vote: bool
 
 
@@ -70,27 +71,31 @@ def audit_fitted(
         >>> audit_fitted(fitted, votes).findings.errors.count.high > 20
         True
     """
-    counts = np.concatenate([np.asarray(_dense(batch.counts()))[:, : votes.num_classes] for batch in votes.batches()])
-    rows = np.flatnonzero(counts.sum(1) > 0)
+    said, given = _most_said(votes)
+    rows = np.flatnonzero(said >= 0)
     if not len(rows):
         raise InputError("expected votes for classes on some examples, but there are none")
-    labels, probs = counts[rows].argmax(1), fitted.probs[rows]
-    one_vote = bool((counts[rows].sum(1) == 1).all())
+    one_vote = bool((given[rows] == 1).all())
+    labels, probs = said[rows], fitted.probs[rows]
     listed = read_shortlist(labels, probs)
-
-    def errors() -> LabelErrors:
-        if one_vote:
-            return errors_of(listed, probs_of=fitted.probs_of)
-        if fitted.noise is None:
-            raise InputError("several votes an example are audited under their noise; fit with noise=..., or auto")
-        return errors_by_posterior(labels, probs, posterior(probs, votes.take(rows), noise=fitted.noise))
-
-    named = rows if ids is None else np.asarray(ids)[rows]
-    found = findings_of(
-        listed, errors, checked=checked, class_names=class_names, ids=named, confidence_level=confidence_level
-    )
+    names, named = names_of(listed, class_names, rows if ids is None else np.asarray(ids)[rows])
+    if one_vote:
+        errors = errors_of(listed, probs_of=fitted.probs_of)
+    elif fitted.noise is None:
+        raise InputError("several votes an example are audited under their noise; fit with noise=..., or auto")
+    else:
+        errors = errors_by_posterior(labels, probs, posterior(probs, votes.take(rows), noise=fitted.noise))
+    found = findings_of(listed, errors, names, named)
+    found = found if checked is None else found.with_checked(*checked, confidence_level=confidence_level)
     return TrainedAudit(found, rows, one_vote)
 
 
-def _dense(counts: Any) -> Any:
-    return counts.toarray() if hasattr(counts, "toarray") else counts
+def _most_said(votes: Votes) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
+    """Give the class that most votes of each example name, the first of equals, -1 without one; and how many it has."""
+    said, given = [], []
+    for batch in votes.batches():
+        counts = batch.counts()
+        counts = (counts.toarray() if hasattr(counts, "toarray") else counts)[:, : votes.num_classes]
+        said.append(np.where(counts.any(1), counts.argmax(1), -1))
+        given.append(batch.lengths)
+    return np.concatenate(said), np.concatenate(given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,16 +42,16 @@ __all__ = ["audit"]
 QUESTIONS, FOLDS = "to_check.csv", "folds"
 VOTES, TRUTH = "votes", "truth"
 SHOWN = 10
-Checked = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class _Audited:
-    """What is audited: its findings without and with checked labels, and what they depend on."""
+    """What is found before any label is checked, and what it depends on."""
 
-    find: Callable[[Checked | None], Findings]
+    found: Findings
     settings: dict[str, Any]
     data: dict[str, Any]
+    seeds: dict[str, int]
 
 
 def audit(
@@ -120,11 +119,11 @@ def audit(
         how = HowRead(side, skip_corrupt, column, classes, none_of_these)
         fitting = {"folds": folds, "epochs": epochs, "seed": seed, "device": device}
         subject = _of_data(place, votes, noise, probs_of or TRUTH, how, model, out / FOLDS, fitting)
-    found = subject.find(None)
+    found = subject.found
     if audited is not None:
-        found = subject.find(audited_truth(audited, found))
+        found = found.with_checked(*audited_truth(audited, found))
     settings = {**subject.settings, "audited": None if audited is None else audited.name, "sample": sample}
-    result = result_of(found, settings=settings, data=subject.data, seeds={"sample": seed})
+    result = result_of(found, settings=settings, data=subject.data, seeds={**subject.seeds, "sample": seed})
     questions = 0 if sample is None else write_questions(out / QUESTIONS, found, sample, seed=seed)
     write_audit(out, found, result)
     if as_json:
@@ -138,13 +137,9 @@ def _of_probs(probs: Path, labels: Path | None, probs_of: str, classes: str | No
     named = None if classes is None else [name.strip() for name in classes.split(",")]
     given = read_given(probs, labels, classes=named)
 
-    def find(checked: Checked | None) -> Findings:
-        return audit_labels(
-            given.labels, given.probs, probs_of=probs_of, class_names=given.class_names, ids=given.ids, checked=checked
-        )
-
+    found = audit_labels(given.labels, given.probs, probs_of=probs_of, class_names=given.class_names, ids=given.ids)
     files = {"probs": probs.name, "labels": None if labels is None else labels.name, "probs_of": probs_of}
-    return _Audited(find, files, {"examples": len(given.labels)})
+    return _Audited(found, files, {"examples": len(given.labels)}, {})
 
 
 def _of_data(
@@ -181,14 +176,13 @@ def _of_data(
         for said in fitted.found.sentences(data.dataset.class_names):
             print_remark(said)
 
-    def find(checked: Checked | None) -> Findings:
-        ids = None if train.ids is None else np.asarray(train.ids).astype(str)
-        names = data.dataset.class_names
-        return audit_fitted(fitted, data.mixed.votes, checked=checked, class_names=names, ids=ids).findings
-
+    found = audit_fitted(
+        fitted, data.mixed.votes, class_names=data.dataset.class_names,
+        ids=None if train.ids is None else np.asarray(train.ids).astype(str),
+    ).findings  # fmt: skip
     told = {"model": model, "probs_of": probs_of, "folds": fitting["folds"], "epochs": fitting["epochs"],
             **data.described, "noise": noise or FOUND[0]}  # fmt: skip
-    return _Audited(find, told, data.about)
+    return _Audited(found, told, data.about, {"training": fitting["seed"]})
 
 
 def _refuse_foreign(out: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from murk.data import Dataset, Examples
-from murk.errors import InputError, TrainingError
+from murk.errors import InputError, TrainingError, UndecidedError
 from murk.lab.identity import describe_data
 from murk.lab.mixed import Mixture
 from murk.lab.result import Predictions, Result, machine, versions
@@ -287,7 +287,8 @@ def _estimates(
         estimates["accuracy_from_votes"] = accuracy_from_votes(probs, votes, noise=noise)
         remarks.pop("accuracy_from_votes", None)
     except InputError as error:
-        remarks["accuracy_from_votes"] = f"cannot say: {error}"
+        told = str(error)
+        remarks["accuracy_from_votes"] = told if isinstance(error, UndecidedError) else f"cannot say: {told}"
     return estimates, remarks
 
 

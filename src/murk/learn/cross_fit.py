@@ -106,7 +106,7 @@ def cross_fit(
     members = np.arange(len(source)) if groups is None else np.unique(groups, return_inverse=True)[1]
     count = int(members.max()) + 1 if len(source) else 0
     refuse([
-        whole_fault(folds, lowest=2, what="folds") or seed_fault(seed),
+        whole_fault(folds, lowest=2, what="folds"), seed_fault(seed),
         "" if isinstance(votes, Votes) else f"folds are fitted to votes, but {type(votes).__name__} came",
     ])  # fmt: skip
     if folds > count:

@@ -18,7 +18,7 @@ from murk.measure.predicted import read_array
 from murk.measure.repeated import Repeats, beta_interval, repeat
 from murk.measure.shrinkage import settle_shrinkage
 from murk.measure.source_votes import SourceVotes
-from murk.measure.transition import free_transitions
+from murk.measure.transition import free_transitions, known_fault
 from murk.noise import Annotators, Votes
 from murk.noise.draws import seed_fault
 from murk.noise.numbers import whole_fault
@@ -166,7 +166,9 @@ def dawid_skene(
     """
     refuse([level_fault(confidence_level), seed_fault(seed)])
     counted = SourceVotes.of(votes, by_annotator=True)
-    told = None if known is None else _read_known(known, len(votes), votes.num_classes)
+    told = None if known is None else read_array(known, what="known labels")
+    refuse([known_fault(told, (len(votes), votes.num_classes))])
+    told = None if told is None else told.astype(np.int64)
     if not len(votes) or counted.counts.sum(1).max() < 2:
         raise InputError(
             "annotators are compared on examples that two or more have voted on, but there is none such; ask for more "
@@ -201,12 +203,3 @@ def _gains(posterior: np.ndarray, transitions: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         told = joint * np.log(joint / (posterior[:, None, :, None] * answer))
     return np.asarray(np.nansum(told, axis=(2, 3)))
-
-
-def _read_known(known: Any, size: int, num_classes: int) -> np.ndarray:
-    given = read_array(known, what="known labels")
-    if given.shape == (size,) and given.dtype.kind in "iu" and (given >= -1).all() and (given < num_classes).all():
-        return given.astype(np.int64)
-    raise InputError(
-        f"known labels are {size} integers in [-1, {num_classes}), but {given.dtype} of {given.shape} came"
-    )

@@ -11,10 +11,10 @@ from scipy.special import betaincinv
 
 from murk.errors import InputError, refuse
 from murk.measure.estimate import Estimate, level_fault
-from murk.measure.predicted import read_array
+from murk.measure.predicted import classes_fault, read_array
 from murk.measure.stratified import stratified_share
 from murk.noise.draws import permutation, seed_fault
-from murk.noise.numbers import whole_fault
+from murk.noise.numbers import class_count_fault, whole_fault
 
 __all__ = ["CUTS", "Audit", "audit_sample", "strata_of"]
 
@@ -125,9 +125,10 @@ class Audit:
         strata = strata_of(self.probability)
         labels, truth = read_array(self.labels, what="labels"), read_array(self.truth, what="true classes")
         where = _positions(self.indices, len(strata))
+        refuse([class_count_fault(self.num_classes)])
         refuse([
-            _classes_fault(labels, len(strata), self.num_classes, what="labels"),
-            _classes_fault(truth, len(where), self.num_classes, what="true classes"),
+            classes_fault(labels, len(strata), self.num_classes, what="labels"),
+            classes_fault(truth, len(where), self.num_classes, what="true classes"),
             "" if len(where) else "expected at least one checked label, but none came",
         ])  # fmt: skip
         for name, value in (("labels", labels), ("truth", truth), ("indices", where), ("strata", strata)):
@@ -208,11 +209,3 @@ def _positions(indices: Any, size: int) -> Int[np.ndarray, " n"]:
     if len(np.unique(where)) < len(where):
         raise InputError("each example is checked once, but one came twice; keep one answer of each")
     return where.astype(np.int64)
-
-
-def _classes_fault(classes: np.ndarray, size: int, num_classes: int, *, what: str) -> str:
-    if classes.shape != (size,) or classes.dtype.kind not in "iu":
-        return f"{what} are {size} integers, but {classes.dtype} of shape {classes.shape} came"
-    if size and not ((classes >= 0) & (classes < num_classes)).all():
-        return f"{what} lie in [0, {num_classes}), but {classes.min()} to {classes.max()} came"
-    return ""

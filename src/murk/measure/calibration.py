@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from scipy.stats import chi2
 
-from murk.errors import InputError, refuse
+from murk.errors import InputError, UndecidedError, refuse
 from murk.measure.estimate import Estimate, level_fault
 from murk.measure.posterior import LEAST_PROBABILITY, votes_fault
 from murk.measure.probabilities import read_probs
@@ -55,10 +55,10 @@ def calibrating_temperature(probs: Any, votes: Votes, *, noise: NoiseModel, conf
         confidence_level: in (0, 1).
 
     Returns:
-        A temperature in [e^-3, e^3], for `tempered`.
+        A temperature in [e^-3, e^3], for `tempered`; the whole range where votes tell nothing.
 
     Raises:
-        InputError: what does not fit, or votes that tell nothing.
+        InputError: what does not fit.
 
     Example:
         >>> from murk.noise import Channel
@@ -115,7 +115,7 @@ class Reliability:
 
 
 def reliability(probs: Any, votes: Votes, *, noise: Any, bins: int = 10, confidence_level: float = 0.95) -> Reliability:
-    """Measure accuracy by confidence, in bins of as many examples each, from noisy votes.
+    """Measure accuracy by confidence, in bins of as many examples each, from noisy votes; those without are left out.
 
     Args:
         probs: float [N, K], of examples not trained on.
@@ -140,6 +140,10 @@ def reliability(probs: Any, votes: Votes, *, noise: Any, bins: int = 10, confide
     refuse([level_fault(confidence_level), whole_fault(bins, lowest=1, what="bins")])
     log_probs = _log_probs(probs)
     refuse([votes_fault(votes, log_probs)])
+    voted = np.flatnonzero(np.concatenate([batch.lengths > 0 for batch in votes.batches()]))
+    if not len(voted):
+        raise InputError(f"expected at least one vote, but none of {len(votes)} examples has any")
+    log_probs, votes = log_probs[voted], votes.take(voted)
     top = np.exp(log_probs.max(1))
     parts = np.array_split(np.argsort(top, kind="stable"), min(bins, len(top)))
     rows = [_bin(log_probs[part], votes.take(part), noise, confidence_level) for part in parts]
@@ -153,7 +157,7 @@ def reliability(probs: Any, votes: Votes, *, noise: Any, bins: int = 10, confide
 def _bin(log_probs: np.ndarray, votes: Votes, noise: Any, confidence_level: float) -> tuple[float, float, float]:
     try:
         found = accuracy_from_votes(log_probs.argmax(1), votes, noise=noise, confidence_level=confidence_level)
-    except InputError:
+    except UndecidedError:
         return 0.5, 0.0, 1.0
     return float(found.value), float(found.low), float(found.high)
 

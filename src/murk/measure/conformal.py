@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
-from murk.errors import InputError, name_fault, refuse
+from murk.errors import InputError, UndecidedError, name_fault, refuse
 from murk.measure.estimate import level_fault
 from murk.measure.inverse_accuracy import inverse_of
-from murk.measure.predicted import read_array
+from murk.measure.predicted import classes_fault, read_array
 from murk.measure.probabilities import read_probs
 from murk.noise.draws import seed_fault, uniforms
 
@@ -93,8 +93,9 @@ def calibrate_conformal(
         Thresholds; infinite where the labels are too few for the rate (every set then holds the class).
 
     Raises:
-        InputError: what does not fit; "cannot say": T that hides the rate of all classes together (the standard error
-            of F at the threshold is larger than half of 1 - coverage).
+        InputError: what does not fit.
+        UndecidedError: T that hides the rate of all classes together (the standard error of F at the threshold is
+            larger than half of 1 - coverage), or whose rows depend on each other.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -105,14 +106,17 @@ def calibrate_conformal(
         True
 
     Source: Sadinle, Lei and Wasserman 2019 (lac); Romano, Sesia and Candes 2020 (aps); Einbinder et al.,
-        arXiv 2209.14295 (noisy labels as they are); Sesia, Wang and Tong, arXiv 2309.05092 (adjusted).
+        arXiv 2209.14295 (noisy labels as they are); Sesia, Wang and Tong, arXiv 2309.05092 (adjusted; their uniform
+        correction for finite samples, which makes the rate hold at least, is not made).
     """
     refuse([
         level_fault(coverage).replace("confidence level", "coverage"), name_fault("a score", score, SCORES),
         seed_fault(seed),
     ])  # fmt: skip
     table = read_probs(probs)
-    given = _read_labels(labels, table)
+    given = read_array(labels, what="labels")
+    refuse([classes_fault(given, len(table), table.shape[1], what="labels")])
+    given = given.astype(np.int64)
     scores = np.concatenate([
         _scores(table[start : start + ROWS_AT_ONCE], score, _parts(seed, "conformal/calibration", start, table))
         for start in range(0, len(table), ROWS_AT_ONCE)
@@ -128,7 +132,7 @@ def calibrate_conformal(
         thresholds[undecided] = np.inf
         told = f"adjusted for noise; standard error of the rate {errors.max():.2g}"
         if len(undecided) and not per_class:
-            raise InputError(
+            raise UndecidedError(
                 f"cannot say: with {len(given)} labels of such noise the rate at a threshold is known to "
                 f"{errors.max():.2g} (a standard error), too little for a coverage of {coverage:g}; give more labels, "
                 "clean ones, or ask for less"
@@ -189,12 +193,3 @@ def _parts(seed: int, stream: str, start: int, table: np.ndarray) -> Float[np.nd
     """Draw the part of each example's own class that its score takes."""
     rows = np.arange(start, min(start + ROWS_AT_ONCE, len(table)), dtype=np.int64)
     return np.asarray(uniforms(seed, stream, rows, 1)[:, 0], dtype=np.float64)
-
-
-def _read_labels(labels: Any, table: np.ndarray) -> Int[np.ndarray, " N"]:
-    given = read_array(labels, what="labels")
-    if given.shape != (len(table),) or given.dtype.kind not in "iu" or not len(given):
-        raise InputError(f"labels are {len(table)} integers, one at least, but {given.dtype} of {given.shape} came")
-    if given.min() < 0 or given.max() >= table.shape[1]:
-        raise InputError(f"labels lie in [0, {table.shape[1]}), but {given.min()} to {given.max()} came")
-    return given.astype(np.int64)

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtri
 
-from murk.errors import InputError, refuse
+from murk.errors import InputError, UndecidedError, refuse
 from murk.measure.estimate import Estimate, level_fault
-from murk.measure.predicted import read_predicted
+from murk.measure.predicted import read_predicted, refuse_misfit
 from murk.measure.transition_estimate import TransitionEstimate
-from murk.noise import Annotators, Channel, Dilution, Votes
+from murk.noise import Annotators, Channel, Dilution, VoteBatch, Votes
 
 __all__ = ["accuracy_per_class_from_votes", "compare_from_votes", "inverse_accuracy", "inverse_of"]
 
@@ -44,8 +44,8 @@ def inverse_accuracy(
         confidence_level: in (0, 1).
 
     Raises:
-        InputError: votes and noise that do not fit; "cannot say": rows of T that depend on each other, or so nearly
-            that the interval would be wider than half.
+        InputError: votes and noise that do not fit.
+        UndecidedError: rows of T depend on each other, or so nearly that the interval would be wider than half.
 
     Example:
         >>> truth = np.arange(4000) % 4
@@ -57,19 +57,21 @@ def inverse_accuracy(
     Source: the inverse is that of Natarajan et al. 2013 (unbiased losses); Wilson's interval for it is derived.
     """
     refuse([level_fault(confidence_level)])
-    reading, worth = _read(predictions_or_probs, votes, noise)
+    reading, predicted = _read(predictions_or_probs, votes, noise)
+    worth = reading.worth(predicted, votes)
     estimate = float(worth.value.mean())
     right, wrong = reading.variances(worth)
     extra = reading.variance_of_transition(worth.predicted)
     low, high = _score_interval(estimate, len(worth.value), right, wrong, extra, confidence_level)
     value, low, high = (float(np.clip(each, 0, 1)) for each in (estimate, low, high))
     if high - low > WIDEST:
-        raise InputError(
+        raise UndecidedError(
             f"cannot say: by these votes the accuracy is between {low:.2f} and {high:.2f}; they are too few for such "
             f"noise (condition number of T: {reading.condition:.3g}); give more votes, or label some examples cleanly "
             "and use `accuracy`"
         )
-    return Estimate(value, min(low, value), max(high, value), confidence_level, f"{METHOD}, {reading.told}")
+    told = "T known" if reading.answers is None else "T estimated, its error counted"
+    return Estimate(value, min(low, value), max(high, value), confidence_level, f"{METHOD}, {told}")
 
 
 def accuracy_per_class_from_votes(
@@ -94,11 +96,12 @@ def accuracy_per_class_from_votes(
     Source: Fieller 1954 (the ratio); its variance at R is derived.
     """
     refuse([level_fault(confidence_level)])
-    reading, worth = _read(predictions_or_probs, votes, noise)
+    reading, predicted = _read(predictions_or_probs, votes, noise)
+    moments = reading.moments(predicted, votes)
     z = float(ndtri((1 + confidence_level) / 2))
-    found = [_ratio_interval(*each, size=len(worth.value), z=z) for each in reading.ratios(worth)]
+    found = [_ratio_interval(*each, size=moments.size, z=z) for each in reading.ratios(moments)]
     value, low, high = np.array(found).T
-    return Estimate(value, low, high, confidence_level, f"{METHOD} of a ratio, {reading.told}")
+    return Estimate(value, low, high, confidence_level, f"{METHOD} of a ratio, T taken as known")
 
 
 def compare_from_votes(
@@ -106,8 +109,8 @@ def compare_from_votes(
 ) -> Estimate:
     """Estimate by how much one model's accuracy is above another's, on the same noisy votes.
 
-    Only examples of which they predict another class count; the interval is normal over all examples, with one more
-    such example on either side. Of N predictions both wrong or both right nothing is lost to noise.
+    Where both predict the same class, noise adds nothing. The interval is normal over all examples, widened by one more
+    example on which they differ.
 
     Args:
         predictions_or_probs: int [N], or float [N, K], of the one.
@@ -130,18 +133,16 @@ def compare_from_votes(
         True
     """
     refuse([level_fault(confidence_level)])
-    reading, one = _read(predictions_or_probs, votes, noise)
+    reading, predicted = _read(predictions_or_probs, votes, noise)
     _, other = _read(others, votes, noise)
-    if len(one.value) != len(other.value):
-        raise InputError("two models are compared on the same examples, but numbers of predictions differ")
-    difference = one.value - other.value
+    difference = reading.worth(predicted, votes).value - reading.worth(other, votes).value
     count = len(difference)
     largest = float(np.abs(reading.inverse).max())
     spread = float(np.sqrt((difference.var(ddof=1) if count > 1 else 1.0) / count + (largest / count) ** 2))
     reach = float(ndtri((1 + confidence_level) / 2)) * spread
     value = float(np.clip(difference.mean(), -1, 1))
     low, high = max(-1.0, difference.mean() - reach), min(1.0, difference.mean() + reach)
-    method = f"paired, through the inverse of T; normal interval, {reading.told}"
+    method = "paired, through the inverse of T; normal interval, T taken as known"
     return Estimate(value, min(low, value), max(high, value), confidence_level, method)
 
 
@@ -150,15 +151,28 @@ class _Worth:
     """What the votes of each example that has any are worth.
 
     Attributes:
-        value: float [n], for the predicted class.
-        of_all: float [n, K], for each class; in the mean one for the true class and zero for the others.
+        value: float [n], for the predicted class; in the mean one if that is true, else zero.
         predicted: int [n].
         weight: float [S], the mean over examples of the squares of the shares that votes of each source have in them.
     """
 
     value: Float[np.ndarray, " n"]
-    of_all: Float[np.ndarray, "n K"]
     predicted: Int[np.ndarray, " n"]
+    weight: Float[np.ndarray, " S"]
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """What the votes of all examples are worth together, by class.
+
+    Attributes:
+        hits: float [K, K], the mean over examples of what their votes are worth: [predicted, class].
+        size: examples that have votes.
+        weight: as `_Worth`.
+    """
+
+    hits: Float[np.ndarray, "K K"]
+    size: int
     weight: Float[np.ndarray, " S"]
 
 
@@ -175,34 +189,41 @@ class _Reading:
     def num_classes(self) -> int:
         return int(self.transitions.shape[1])
 
-    @property
-    def told(self) -> str:
-        return "T known" if self.answers is None else "T estimated, its error counted"
-
     @cached_property
     def noise(self) -> Float[np.ndarray, "S K K"]:
         """The variance [source, true, class] of what a vote is worth for a class."""
         second = np.einsum("skv,svj->skj", self.transitions, self.inverse**2)
         return np.asarray(np.maximum(second - np.eye(self.num_classes), 0))
 
-    def worth(self, predicted: np.ndarray, votes: Votes) -> _Worth:
-        """Take the mean over each example's votes, a noisy source's counting less."""
+    def shares(self, batch: VoteBatch) -> tuple[Int[np.ndarray, " V"], Float[np.ndarray, " V"]]:
+        """Give the source of each vote, and its share in its example: a noisy source's votes count less."""
         precision = 1 / np.maximum(self.noise.mean((1, 2)), 1e-9)
-        parts, squares = [], np.zeros(len(precision))
+        source = np.zeros(len(batch.labels), np.int64) if len(precision) == 1 else np.asarray(batch.annotators)
+        weight = precision[source]
+        return source, weight / np.bincount(batch.rows, weights=weight, minlength=len(batch))[batch.rows]
+
+    def worth(self, predicted: np.ndarray, votes: Votes) -> _Worth:
+        """Take the mean over each example's votes, for its predicted class."""
+        parts, squares = [], np.zeros(len(self.inverse))
         for batch in votes.batches():
-            source = np.zeros(len(batch.labels), np.int64)
-            if len(precision) > 1:
-                source = np.asarray(batch.annotators)
-            weight = precision[source]
-            share = weight / np.bincount(batch.rows, weights=weight, minlength=len(batch))[batch.rows]
+            source, share = self.shares(batch)
             squares += np.bincount(source, weights=share**2, minlength=len(squares))
-            mean = np.zeros((len(batch), self.num_classes))
-            np.add.at(mean, batch.rows, share[:, None] * self.inverse[source, batch.labels])
+            classes = predicted[batch.indices]
+            told = share * self.inverse[source, batch.labels, classes[batch.rows]]
             has = batch.lengths > 0
-            mean, classes = mean[has], predicted[batch.indices[has]]
-            parts.append((mean[np.arange(len(mean)), classes], mean, classes))
-        value, of_all, classes = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return _Worth(value, of_all, classes, squares / max(len(value), 1))
+            parts.append((np.bincount(batch.rows, weights=told, minlength=len(batch))[has], classes[has]))
+        value, classes = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return _Worth(value, classes, squares / max(len(value), 1))
+
+    def moments(self, predicted: np.ndarray, votes: Votes) -> _Moments:
+        """Sum what votes are worth for every class, by the predicted one; nothing of size N x K is made."""
+        hits, squares, size = np.zeros((self.num_classes,) * 2), np.zeros(len(self.inverse)), 0
+        for batch in votes.batches():
+            source, share = self.shares(batch)
+            squares += np.bincount(source, weights=share**2, minlength=len(squares))
+            np.add.at(hits, predicted[batch.indices][batch.rows], share[:, None] * self.inverse[source, batch.labels])
+            size += int((batch.lengths > 0).sum())
+        return _Moments(hits / max(size, 1), size, squares / max(size, 1))
 
     def variances(self, worth: _Worth) -> tuple[float, float]:
         """Give the mean variance of an example's worth if its prediction is right, and at most if it is wrong."""
@@ -211,18 +232,15 @@ class _Reading:
         np.fill_diagonal(wrong, 0)
         return float(np.diagonal(noise)[worth.predicted].mean()), float(wrong.max(0)[worth.predicted].mean())
 
-    def ratios(self, worth: _Worth) -> Iterator[tuple[float, float, float, float, float]]:
+    def ratios(self, moments: _Moments) -> Iterator[tuple[float, float, float, float, float]]:
         """Give, of each class, P(predicted and true), P(true), and what an interval of their ratio needs.
 
         That is the mean square of an example's worth for the class: of its own examples, and of others', times their
         share: of those predicted to be of the class, and of the rest.
         """
-        count, size = self.num_classes, len(worth.value)
-        hits = np.zeros((count, count))  # [predicted, true]
-        np.add.at(hits, worth.predicted, worth.of_all)
-        hits /= size
-        square = np.einsum("s,skj->kj", worth.weight, self.noise)
-        for k in range(count):
+        hits = moments.hits
+        square = np.einsum("s,skj->kj", moments.weight, self.noise)
+        for k in range(self.num_classes):
             others = np.maximum(np.delete(hits, k, axis=1), 0)
             of_others = np.delete(square[:, k], k)
             hit = float(others[k] @ of_others)
@@ -240,21 +258,11 @@ class _Reading:
         return float((((transition * slope**2).sum(1) - mean**2) / self.answers).sum())
 
 
-def _read(predictions_or_probs: Any, votes: Votes, noise: Any) -> tuple[_Reading, _Worth]:
+def _read(predictions_or_probs: Any, votes: Votes, noise: Any) -> tuple[_Reading, Int[np.ndarray, " N"]]:
+    """Read the noise and the predicted classes, and refuse what does not fit the votes."""
     reading = _reading_of(noise)
     predicted = read_predicted(predictions_or_probs)
-    classes, count = predicted.classes, reading.num_classes
-    if not isinstance(votes, Votes):
-        raise InputError(f"expected Votes (Votes.from_labels(...)), but {type(votes).__name__} came")
-    refuse([
-        f"T has {count} classes, but the votes have {votes.num_classes}" if votes.num_classes != count else "",
-        f"T has {count} classes, but the probabilities have {predicted.num_classes} columns"
-        if predicted.num_classes not in (None, count) else "",
-        f"expected a prediction for each of {len(votes)} examples, but {len(classes)} came"
-        if len(classes) != len(votes) else "",
-        f"predicted classes lie in [0, {count}), but {classes.max()} came"
-        if len(classes) and classes.max() >= count else "",
-    ])  # fmt: skip
+    refuse_misfit(predicted, votes, reading.num_classes)
     sources, answers = reading.inverse.shape[:2]
     of_dilution = 1 + noise.alpha if isinstance(noise, Dilution) else None
     for batch in votes.batches():
@@ -272,10 +280,9 @@ def _read(predictions_or_probs: Any, votes: Votes, noise: Any) -> tuple[_Reading
             "noise.independent()"
             if of_dilution and not np.isin(lengths, (0, of_dilution)).all() else "",
         ])  # fmt: skip
-    worth = reading.worth(classes, votes)
-    if not len(worth.value):
+    if not any(len(batch.labels) for batch in votes.batches()):
         raise InputError(f"expected at least one vote, but none of {len(votes)} examples has any")
-    return reading, worth
+    return reading, predicted.classes
 
 
 def _reading_of(noise: Any) -> _Reading:
@@ -299,7 +306,7 @@ def _reading_of(noise: Any) -> _Reading:
     singular = np.linalg.svd(transitions, compute_uv=False)
     condition = float((singular[:, 0] / np.maximum(singular[:, -1], 1e-300)).max())
     if singular[:, -1].min() < SMALLEST_SINGULAR:
-        raise InputError(
+        raise UndecidedError(
             "cannot say: rows of T depend on each other, so that votes do not tell some classes apart; label some "
             "examples cleanly and use `accuracy`"
         )

@@ -27,10 +27,9 @@ DOUBT_ITS_OWN = {
 EXAMPLES_FOR_RANGE = 100_000
 TOO_GOOD = 0.998
 ASSUMED = (
-    "low: all doubt of the (calibrated) probabilities is the examples' own; high: none is, and the predicted class is "
-    "the true one"
+    "low: all doubt of the probabilities, as large as the labels bear it, is the examples' own; high: none is, and the "
+    "predicted class is the true one"
 )
-
 ASSUMED_OF_VOTES = (
     "by two readings: the posterior of probabilities and votes is right; or the class predicted without votes is the "
     "true one"
@@ -156,8 +155,8 @@ def errors_by_posterior(labels: np.ndarray, probs: np.ndarray, posterior: np.nda
         posterior: float [N, K], with them.
     """
     rows = np.arange(len(labels))
-    counted = np.zeros((probs.shape[1],) * 2, np.float32)
-    np.add.at(counted.T, labels, posterior.astype(np.float32))
+    counted = np.zeros((probs.shape[1],) * 2)
+    np.add.at(counted.T, labels, posterior)
     suggested = posterior.argmax(1).astype(np.int32)
     probability = np.clip(1 - posterior[rows, labels], 0, 1)
     ends = float(probability.mean()), float((probs.argmax(1) != labels).mean())

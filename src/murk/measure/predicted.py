@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Int
 
 from murk.errors import InputError, refuse
+from murk.noise import Votes
 
-__all__ = ["Predicted", "read_labels", "read_predicted", "refuse_empty_classes"]
+__all__ = ["Predicted", "classes_fault", "read_labels", "read_predicted", "refuse_empty_classes", "refuse_misfit"]
 
 ROWS_AT_ONCE = 65_536
 
@@ -94,6 +95,32 @@ def refuse_empty_classes(labels: Int[np.ndarray, " N"], num_classes: int, *, wha
             f"(class {named}{', ...' if len(empty) > 5 else ''}); add examples of them, or leave these classes out"
         )
     return sizes
+
+
+def refuse_misfit(predicted: Predicted, votes: Any, num_classes: int) -> None:
+    """Refuse predictions, votes and noise of K classes that are not of the same examples and classes."""
+    if not isinstance(votes, Votes):
+        raise InputError(f"expected Votes (Votes.from_labels(...)), but {type(votes).__name__} came")
+    classes, columns = predicted.classes, predicted.num_classes
+    refuse([
+        f"the noise model has {num_classes} classes, but the votes have {votes.num_classes}"
+        if votes.num_classes != num_classes else "",
+        f"the noise model has {num_classes} classes, but the probabilities have {columns} columns"
+        if columns not in (None, num_classes) else "",
+        f"expected a prediction for each of the {votes.num_examples} examples that have votes, but {len(classes)} came"
+        if len(classes) != votes.num_examples else "",
+        f"predicted classes lie in [0, {num_classes}), but {classes.max()} came"
+        if len(classes) and columns is None and classes.max() >= num_classes else "",
+    ])  # fmt: skip
+
+
+def classes_fault(classes: np.ndarray, size: int, num_classes: int, *, what: str) -> str:
+    """Say what keeps an array from being `size` classes in [0, K), or nothing."""
+    if classes.shape != (size,) or classes.dtype.kind not in "iu":
+        return f"{what} are {size} integers, but {classes.dtype} of shape {classes.shape} came"
+    if size and not ((classes >= 0) & (classes < num_classes)).all():
+        return f"{what} lie in [0, {num_classes}), but {classes.min()} to {classes.max()} came"
+    return ""
 
 
 def read_array(values: Any, *, what: str) -> np.ndarray:

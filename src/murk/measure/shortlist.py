@@ -168,6 +168,7 @@ class _Table:
             f"sums to {total[row]:.4g}: rows are the probabilities of one class each and sum to one; scores of several "
             "labels at once (sigmoids) are not what is asked for here"
         ))  # fmt: skip
+        _refuse(total <= 0, at, "has no probability above 0; give what the classifier said of it")
         low = np.zeros(len(total), np.bool_) if self.classes is not None else total < 1 - OFF_BY
         _refuse(low, at, lambda row: (
             f"sums to {total[row]:.4g}, not to one; divide each row by its sum, or give `TopK` where classes were left "

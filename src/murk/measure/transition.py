@@ -27,6 +27,7 @@ __all__ = [
     "VOTES_FOR_THEMSELVES",
     "estimate_transition",
     "free_transitions",
+    "known_fault",
     "name_columns",
     "one_right_fault",
     "transitions_of_surest",
@@ -122,7 +123,7 @@ def _read(
         for given, what in ((probs, "probabilities"), (known, "known labels"), (groups, "groups"))
     )
     refuse([
-        "" if array is None else probs_fault(array, (size, classes)), _known_fault(known, (size, classes)),
+        "" if array is None else probs_fault(array, (size, classes)), known_fault(known, (size, classes)),
         weights_fault(weights, size),
         "" if groups is None or groups.shape == (size,) else f"groups are {size} names, but {groups.shape} came",
         "votes alone do not tell which of them is right; give probabilities with one_right"
@@ -194,7 +195,8 @@ def one_right_fault(votes: SourceVotes, known: np.ndarray | None) -> str:
     )
 
 
-def _known_fault(known: np.ndarray | None, shape: tuple[int, int]) -> str:
+def known_fault(known: np.ndarray | None, shape: tuple[int, int]) -> str:
+    """Say what keeps an array from being the known classes of N of K classes, or nothing."""
     if known is None or (known.shape == shape[:1] and known.dtype.kind in "iu" and (
         not len(known) or (known.min() >= -1 and known.max() < shape[1])
     )):  # fmt: skip

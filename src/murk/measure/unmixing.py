@@ -22,22 +22,27 @@ __all__ = ["Unmixing", "calibrating_power", "confusions", "label_transition"]
 ROWS = 4096  # of a block: results depend on it in the last digits, so it is not a setting
 THREADS = 2
 TINY = 1e-6
+WIDE = 2048  # classes above which counts are float32: [K, K] is then the largest thing there is
 LOG_POWERS = (float(np.log(0.2)), float(np.log(5.0)))
 Result = TypeVar("Result")
 
 
 def confusions(listed: Shortlist) -> Float[np.ndarray, "K K"]:
-    """Count the labels of the examples predicted to be of each class: float32 [predicted, label]."""
-    counted = np.zeros((listed.num_classes, listed.num_classes), np.float32)
+    """Count the labels of the examples predicted to be of each class: [predicted, label]."""
+    counted = _no_counts(listed.num_classes)
     np.add.at(counted, (listed.predicted, listed.labels), 1.0)
     return counted
 
 
 def label_transition(counted: Float[np.ndarray, "K K"]) -> Float[np.ndarray, "K K"]:
-    """Give T from labels counted by class, one label more spread over each row; in place, for K may be thousands."""
+    """Give T, float32, from labels counted by class, one more spread over each row; in place where K is large."""
     counted += 1 / len(counted)
     counted /= counted.sum(1, keepdims=True)
-    return counted
+    return counted.astype(np.float32, copy=False)
+
+
+def _no_counts(num_classes: int) -> Float[np.ndarray, "K K"]:
+    return np.zeros((num_classes,) * 2, np.float64 if num_classes <= WIDE else np.float32)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Unmixing:
         """Find T [K, K], float32: first as predictions and labels have it, then by expectation-maximisation."""
         transition = label_transition(confusions(listed))
         for _ in range(self.rounds):
-            counted = np.zeros_like(transition)
+            counted = _no_counts(listed.num_classes)
             for part, posterior in self.posteriors(listed, transition):
                 np.add.at(counted, (listed.classes[part], listed.labels[part, None]), posterior)
             transition = label_transition(counted)

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import xlogy
 
-from murk.errors import InputError, refuse
+from murk.errors import InputError, UndecidedError, refuse
 from murk.measure.estimate import Estimate, level_fault
 from murk.measure.inverse_accuracy import inverse_accuracy
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
-from murk.measure.predicted import Predicted, read_predicted
+from murk.measure.predicted import read_predicted, refuse_misfit
 from murk.measure.vote_agreement import agreement_doubt
 from murk.noise import Channel, Dilution, Flat, NoiseModel, Pattern, VoteBatch, Votes
 
@@ -75,7 +75,7 @@ def accuracy_from_votes(
     if reading is None:
         return inverse_accuracy(predictions_or_probs, votes, noise=noise, confidence_level=confidence_level)
     predicted = read_predicted(predictions_or_probs)
-    _refuse_misfit(predicted, votes, noise.num_classes)
+    refuse_misfit(predicted, votes, noise.num_classes)
     seen = _count(predicted.classes, votes, noise)
     correct, wrong = reading.loglik(seen.hits, seen.totals)
     impossible = np.flatnonzero(np.isneginf(np.maximum(correct, wrong)))
@@ -190,9 +190,10 @@ def _reading(noise: Any) -> _Reading | None:
     if isinstance(noise, Channel):
         right = _right_of(noise.transition)
         if right is not None and abs(right - 1 / num_classes) < SAME:
-            raise InputError(
-                f"a vote that is right with probability 1/K = {1 / num_classes:.4g} tells nothing of the class: every "
-                "accuracy in [0, 1] explains the votes equally well; give a noise model under which votes inform"
+            raise UndecidedError(
+                f"cannot say: a vote that is right with probability 1/K = {1 / num_classes:.4g} tells nothing of the "
+                "class: every accuracy in [0, 1] explains the votes equally well; give a noise model under which votes "
+                "inform"
             )
         if right is not None:
             each = partial(channel_loglik, right=right, num_classes=num_classes)
@@ -211,28 +212,6 @@ def _right_of(pattern: Pattern) -> float | None:
     flat = np.full(rows.shape, (1 - right) / (len(rows) - 1))
     np.fill_diagonal(flat, right)
     return right if np.abs(rows - flat).max() < SAME else None
-
-
-def _refuse_misfit(predicted: Predicted, votes: Votes, num_classes: int) -> None:
-    classes = predicted.classes
-    columns = predicted.num_classes
-    refuse(
-        [
-            ""
-            if isinstance(votes, Votes)
-            else f"expected Votes (Votes.from_labels(...)), but {type(votes).__name__} came"
-        ]
-    )
-    refuse([
-        f"the noise model has {num_classes} classes, but the votes have {votes.num_classes}"
-        if votes.num_classes != num_classes else "",
-        f"the noise model has {num_classes} classes, but the probabilities have {columns} columns"
-        if columns not in (None, num_classes) else "",
-        f"expected a prediction for each of the {votes.num_examples} examples that have votes, but {len(classes)} came"
-        if len(classes) != votes.num_examples else "",
-        f"predicted classes lie in [0, {num_classes}), but {classes.max()} came"
-        if len(classes) and columns is None and classes.max() >= num_classes else "",
-    ])  # fmt: skip
 
 
 def _count(classes: Int[np.ndarray, " N"], votes: Votes, noise: NoiseModel) -> _Seen:

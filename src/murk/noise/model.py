@@ -47,6 +47,8 @@ def evidence_of(votes: Votes, noise: NoiseModel, *, indices: Any = None) -> Evid
         >>> evidence_of(noise.draw(np.array([0, 1]), seed=0), noise).dense().shape
         (2, 3)
     """
+    if not isinstance(noise, NoiseModel):
+        raise InputError(f"votes are weighed by a noise model, such as a Channel, but {type(noise).__name__} came")
     return concatenate([noise.log_evidence(batch) for batch in votes.batches(indices)])
 
 
