@@ -9,9 +9,22 @@ import torch
 import murk
 from murk.errors import InputError
 from murk.learn import Progress
-from murk.learn.find_noise import find_noise
+from murk.learn.find_noise import _uniform, find_noise
 from murk.learn.setting_up import training_of
-from murk.noise import Channel, Dilution, Evidence, Flat, Structured, Unknown, Votes, evidence_of, pair_flip
+from murk.measure.expectation import Expectation
+from murk.measure.source_votes import SourceVotes
+from murk.noise import (
+    Channel,
+    Dilution,
+    Evidence,
+    Flat,
+    Structured,
+    Unknown,
+    Votes,
+    evidence_of,
+    pair_flip,
+    random_ranking,
+)
 
 DIGITS = murk.load("digits")
 QUICK = {"device": "cpu", "precision": "float32", "seed": 0}
@@ -198,6 +211,16 @@ def test_who_repeats_whom_needs_votes_that_say_who_voted() -> None:
         Unknown(one_right=True, dependent=True)
     with pytest.raises(InputError, match="dependent without one_right"):
         Unknown(by_annotator=False, dependent=True)
+
+
+def test_at_the_start_no_class_is_left_out_because_structured_noise_names_it_seldom() -> None:
+    labels = np.arange(20_000) % 10
+    noise = Dilution(20, num_classes=10, pattern=Structured(1.0, random_ranking(10, seed=0)))
+    votes = SourceVotes.of(noise.draw(labels, seed=0), by_annotator=False)
+    blank = Expectation(votes, np.full((1, 10), -np.log(10)))
+    likeliest = blank.log_evidence(_uniform(votes)).argmax(1)
+    shares = np.bincount(likeliest, minlength=10) / len(labels)
+    assert shares.min() > 0.08 and shares.max() < 0.12
 
 
 def imbalanced(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:

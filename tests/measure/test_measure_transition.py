@@ -11,10 +11,11 @@ from scipy.stats import binom
 from murk.errors import InputError
 from murk.measure import estimate_transition
 from murk.measure.clusters import clustered
-from murk.measure.expectation import Expectation, maximise
+from murk.measure.expectation import Expectation, Maximum, maximise
 from murk.measure.naming import best_naming, runners_up, score_by_known, score_by_one_right
 from murk.measure.shrinkage import flat, shrunk, strength_towards
 from murk.measure.source_votes import SourceVotes
+from murk.measure.transition import name_columns
 from murk.noise import NONE_OF_THESE, Annotators, Channel, Dilution, Flat, Structured, Votes, pair_flip, random_ranking
 
 FALSE_ALARM = 1e-6
@@ -270,6 +271,20 @@ def test_columns_are_named_by_audited_labels_and_by_the_one_right_vote() -> None
 def test_runners_up_give_each_class_another_name_at_the_least_cost() -> None:
     score = np.array([[9.0, 0, 8], [0, 5, 1], [7, 0, 9]])
     assert runners_up(score).tolist() == [[2, 1, 0], [0, 2, 1], [2, 1, 0]]
+
+
+def test_a_class_that_nothing_is_predicted_to_be_takes_no_name_from_one_that_has_examples() -> None:
+    truth = np.arange(3000) % 3
+    column = np.array([2, 1, 1])[truth]  # the first class lies in the last column, the last in the middle one's
+    log_probs = np.log(np.where(np.eye(3)[column] > 0, 0.98, 0.01))
+    by_truth = np.array([[0.5, 0.1, 0.4], [0.1, 0.6, 0.3], [0.1, 0.4, 0.5]])
+    votes = Annotators([by_truth] * 5, votes_per_example=5).draw(truth, seed=0)
+    expectation = Expectation(SourceVotes.of(votes, by_annotator=False), log_probs)
+    by_column = np.array([[0.9, 0.05, 0.05], [0.1, 0.5, 0.4], [0.5, 0.1, 0.4]])[
+        None
+    ]  # the first is empty
+    found = Maximum(by_column, expectation, 0.0)
+    assert name_columns(found, known=None, one_right=False)[2] == 0
 
 
 def test_clusters_find_classes_that_predictions_do_not_name() -> None:

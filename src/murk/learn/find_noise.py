@@ -210,14 +210,16 @@ def _most_cautious(search: _Search, first: Scout, tempered: Sequence[Tempering])
 
 
 def _uniform(votes: SourceVotes) -> Float[np.ndarray, "S K A"]:
-    """Give every source the same uniform noise, as far from chance as the votes of one example agree.
+    """Give every source the same noise, as far from chance as the votes of one example agree.
 
-    Annotators who may say "none of these" say it, and name classes, as often as each does: one who only ever names one
-    class tells by when.
+    Where examples have several votes, or annotators may say "none of these", wrong answers are as frequent as each
+    answer is: structured noise names some classes seldom, and if it were taken for even, none would be predicted to be
+    of those. An annotator who only ever names one class tells by when. Of single votes, how often an answer comes is
+    the class's share as much as the noise's.
     """
     classes, answers = votes.num_classes, votes.num_answers
     tell = START if votes.per_example < 2 else votes.agreement
-    if answers > classes and votes.num_sources > 1:
+    if votes.per_example >= 2 or (answers > classes and votes.num_sources > 1):
         came = np.asarray(votes.counts.sum(0)).reshape(votes.num_sources, answers) + 0.5
         factor = (1 + (classes - 1) * tell) / (1 - tell)
         return tilt(came / came.sum(1, keepdims=True), np.full(votes.num_sources, factor), classes)

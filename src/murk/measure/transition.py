@@ -244,7 +244,9 @@ def name_columns(found: Maximum, *, known: np.ndarray | None, one_right: bool) -
         score += score_by_known(posterior, known)
     if one_right:
         score += score_by_one_right(posterior, free.votes.counts.toarray())
-    return best_naming(score if score.any() else found.transitions.mean(0)[:, : len(score)])
+    if not score.any():
+        score = free.counted(posterior).sum(0)[:, : len(score)]
+    return best_naming(score)
 
 
 def free_transitions(votes: np.ndarray) -> np.ndarray:
