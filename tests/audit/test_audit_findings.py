@@ -110,7 +110,7 @@ def test_questions_come_back_as_answers_whatever_their_names(tmp_path: Path) -> 
     labels, truth, probs = noisy(600)
     ids = np.array([f"-{i}" for i in range(600)])
     found = audit_labels(labels, probs, class_names=NAMES, ids=ids)
-    assert write_questions(tmp_path / "ask.csv", found, 80, seed=0) == 80
+    assert len(write_questions(tmp_path / "ask.csv", found, 80, seed=0)) == 80
     with (tmp_path / "ask.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["truth"] for row in rows} == {""}
@@ -148,7 +148,7 @@ def test_answers_in_a_file_stay_in_it_when_more_questions_are_asked(tmp_path: Pa
         writer = csv.DictWriter(file, list(filled[0]))
         writer.writeheader()
         writer.writerows(filled)
-    assert write_questions(path, found, 30, seed=1) == 30
+    assert len(write_questions(path, found, 30, seed=1)) == 30
     again = rows()
     assert [row["id"] for row in again[:20]] == [row["id"] for row in filled[:20]]
     assert all(row["truth"] for row in again[:20]) and not any(row["truth"] for row in again[20:])

@@ -4,6 +4,8 @@ import csv
 
 import numpy as np
 
+from murk.data import read
+
 
 def lay_out(folder, size=900):
     """Write probabilities of a classifier of noisy labels, and these; give the truth."""
@@ -36,7 +38,7 @@ def test_from_files_to_a_range_then_by_checked_labels_to_an_estimate(murk, murk_
     shown = murk(f"{ASKED} --audited answers.csv")
     assert "60, of which" in shown.stdout and "that were checked" in shown.stderr and shown.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "examples.parquet", "errors.csv", "result.json", "to_check.csv",
+        "examples.parquet", "errors.csv", "result.json", "to_check.csv", "audit.html", "to_check.html",
     }  # fmt: skip
 
 
@@ -63,6 +65,31 @@ def test_bad_input_is_told_in_one_line_and_nothing_is_written(murk, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("")
     assert "holds other things" in murk(ASKED).stderr
+
+
+def test_images_are_shown_and_embeddings_tell_what_is_the_same(murk, murk_json, pets, tmp_path):
+    train = read(pets / "pets", side=16).dataset.train
+    ids, classes = train.ids[::-1].tolist(), train.class_names
+    right = train.labels[::-1]
+    labels = right.copy()
+    labels[7] = (labels[7] + 1) % 3  # the one label that is wrong
+    head = ",".join(["id", "label", *(f"probability_{name}" for name in classes)])
+    lines = [",".join([name, classes[labels[i]], *(str(0.9 if k == right[i] else 0.05) for k in range(3))])
+             for i, name in enumerate(ids)]  # fmt: skip
+    (tmp_path / "table.csv").write_text("\n".join([head, *lines]) + "\n")
+    table = np.random.default_rng(0).normal(size=(len(ids), 6))
+    table[7] = table[8]
+    np.save(tmp_path / "embeddings.npy", table)
+    line = f"audit --probs table.csv --images {pets}/pets --side 16 --embeddings embeddings.npy --sample 2 -o out"
+    told = murk_json(line)
+    assert told["facts"]["copies"] == 2 and told["facts"]["flagged"] == 1
+    html = (tmp_path / "out" / "audit.html").read_text()
+    assert html.count('src="data:image/png') == 1 + 2 and "The same, labelled differently" in html
+    assert (tmp_path / "out" / "to_check.html").read_text().count('src="data:image/png') == 2
+    np.save(tmp_path / "few.npy", table[:-1])
+    assert "an embedding of each of" in murk(line.replace("embeddings.npy", "few.npy")).stderr
+    (tmp_path / "other.csv").write_text("\n".join([head, *lines]).replace(ids[3], "none.png") + "\n")
+    assert "no image with the id" in murk(line.replace("table.csv", "other.csv").replace("-o out", "-o new")).stderr
 
 
 QUICK = "--model mlp1 --epochs 12 --folds 2 --device cpu"
@@ -100,6 +127,7 @@ def test_what_does_not_go_together_is_refused_before_anything_is_trained(murk, t
         ("audit digits --probs probs.npy -o out", "one of them"),
         (f"{ASKED} --noise symmetric:.2", "--noise goes with PLACE"),
         ("audit digits --labels labels.npy -o out", "--labels goes with --probs"),
+        ("audit digits --images pets -o out", "--images goes with --probs"),
         ("audit digits -o out", "labels of digits are true"),
         ("audit digits --noise symmetric:.2 --probs-of both -o out", "votes or truth"),
     ):

@@ -280,9 +280,7 @@ def test_a_class_that_nothing_is_predicted_to_be_takes_no_name_from_one_that_has
     by_truth = np.array([[0.5, 0.1, 0.4], [0.1, 0.6, 0.3], [0.1, 0.4, 0.5]])
     votes = Annotators([by_truth] * 5, votes_per_example=5).draw(truth, seed=0)
     expectation = Expectation(SourceVotes.of(votes, by_annotator=False), log_probs)
-    by_column = np.array([[0.9, 0.05, 0.05], [0.1, 0.5, 0.4], [0.5, 0.1, 0.4]])[
-        None
-    ]  # the first is empty
+    by_column = np.array([[0.9, 0.05, 0.05], [0.1, 0.5, 0.4], [0.5, 0.1, 0.4]])[None]  # the first is empty
     found = Maximum(by_column, expectation, 0.0)
     assert name_columns(found, known=None, one_right=False)[2] == 0
 

@@ -3,10 +3,10 @@
 from murk.audit.answers import audited_truth, write_questions
 from murk.audit.findings import ClassFinding, Confusion, Findings, audit_labels
 from murk.audit.folder import write_audit
-from murk.audit.given import Given, read_given
+from murk.audit.given import Given, read_embeddings, read_given
 from murk.audit.trained import TrainedAudit, audit_fitted
 
 __all__ = [
     "ClassFinding", "Confusion", "Findings", "Given", "TrainedAudit", "audit_fitted", "audit_labels", "audited_truth",
-    "read_given", "write_audit", "write_questions",
+    "read_embeddings", "read_given", "write_audit", "write_questions",
 ]  # fmt: skip

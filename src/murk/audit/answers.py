@@ -20,7 +20,7 @@ UNSURE = ("", "?", "unsure")
 DECIMALS = 4  # of p_error as it is written
 
 
-def write_questions(path: str | Path, found: Findings, size: int, *, seed: int) -> int:
+def write_questions(path: str | Path, found: Findings, size: int, *, seed: int) -> Int[np.ndarray, " n"]:
     """Write a table of examples whose labels to check: id, label, suggested, p_error, and truth, which is to be filled.
 
     They are drawn by `audit_sample`, in an order that is random, too: whoever stops early leaves the rest empty. What
@@ -33,7 +33,7 @@ def write_questions(path: str | Path, found: Findings, size: int, *, seed: int) 
         seed: of the draw.
 
     Returns:
-        The number of new questions.
+        Positions of the examples newly asked for, in the order of the table.
 
     Raises:
         InputError: a size that is none, or a file with answers to another audit.
@@ -50,7 +50,7 @@ def write_questions(path: str | Path, found: Findings, size: int, *, seed: int) 
                                    *((i, "") for i in drawn.tolist())]
     ]  # fmt: skip
     replace_file(path, csv_text(COLUMNS, rows).encode())
-    return len(drawn)
+    return drawn
 
 
 def audited_truth(path: str | Path, found: Findings) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,16 @@ from murk.errors import InputError, name_fault, refuse
 from murk.measure import Audit, Estimate, LabelErrors, Range, stratified_share
 from murk.measure.audited import CUTS, strata_of
 from murk.measure.estimate import level_fault
-from murk.measure.label_errors import PROBS_OF, errors_of
+from murk.measure.label_errors import MOST_MATRIX, PROBS_OF, errors_of
+from murk.measure.neighbours import Neighbours, find_neighbours
+from murk.measure.predicted import read_array
 from murk.measure.shortlist import Shortlist, read_shortlist
 
-__all__ = ["ClassFinding", "Confusion", "Findings", "audit_labels", "findings_of", "names_of"]
+__all__ = ["ClassFinding", "Confusion", "Findings", "audit_labels", "findings_of", "names_of", "within"]
 
 FEWEST = 5  # labels of a class from which anything is said of it
 CONFUSIONS, NAMED = 50, 5
-MOST_MATRIX = 200  # classes, up to which T is estimated entry by entry from an audit
+CHANCE = 1.96  # standard deviations by which a range is wider than its assumptions make it
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class ClassFinding:
         labelled: examples that bear the label.
         flagged: of these, labels that are probably wrong.
         expected_wrong: of these, labels that are wrong as P(error) has it; None where there are too few to say.
-        noise_rate: share of wrong ones among them, from an audit; None without.
+        range: the share of wrong ones among them, by two opposite assumptions; None where there are too few to say, or
+            more than 200 classes.
+        noise_rate: that share from an audit; None without.
         margin: T[j, j] less the largest other entry of the row, of the class as the true one, from an audit: above 0,
             plain training has the right goal. None without.
     """
@@ -41,6 +45,7 @@ class ClassFinding:
     labelled: int
     flagged: int
     expected_wrong: float | None
+    range: Range | None
     noise_rate: Estimate | None
     margin: Estimate | None
 
@@ -54,6 +59,7 @@ class Confusion:
         label: name that they bear.
         expected: examples, as P(error) has it.
         share: of the examples of the true class.
+        range: of that share, by two opposite assumptions; None of more than 200 classes.
         audited: that share from an audit; None without.
     """
 
@@ -61,6 +67,7 @@ class Confusion:
     label: str
     expected: float
     share: float
+    range: Range | None
     audited: Estimate | None
 
 
@@ -78,6 +85,7 @@ class Findings:
         class_names: K.
         ids: [N], names of the examples; None where they have none.
         listed: what was read of the probabilities.
+        neighbours: near-duplicates and examples unlike all others, where embeddings were given; else None.
     """
 
     errors: LabelErrors
@@ -89,6 +97,7 @@ class Findings:
     class_names: tuple[str, ...]
     ids: np.ndarray | None
     listed: Shortlist
+    neighbours: Neighbours | None = None
 
     @property
     def labels(self) -> Int[np.ndarray, " N"]:
@@ -122,7 +131,22 @@ class Findings:
             InputError: what does not fit, as `Audit` refuses it.
         """
         audit = Audit(self.labels, self.errors.probability, indices, truth, num_classes=self.listed.num_classes)
-        return _found(self.listed, self.errors, self.class_names, self.ids, audit, confidence_level)
+        found = _found(self.listed, self.errors, self.class_names, self.ids, audit, confidence_level)
+        return replace(found, neighbours=self.neighbours)
+
+    def with_embeddings(self, embeddings: Any) -> Findings:
+        """Add near-duplicates and examples unlike all others.
+
+        Args:
+            embeddings: float [N, D], as `find_neighbours` takes them.
+
+        Raises:
+            InputError: what `find_neighbours` refuses, or another number of rows.
+        """
+        table = read_array(embeddings, what="embeddings")
+        if len(table) != len(self.labels):
+            raise InputError(f"expected an embedding of each of {len(self.labels)} examples, but {len(table)} came")
+        return replace(self, neighbours=find_neighbours(table))
 
     def name_of(self, example: int) -> str:
         """The name of an example, or its number."""
@@ -151,7 +175,18 @@ class Findings:
         mute = sum(each.expected_wrong is None for each in self.classes)
         if mute:
             said.append(f"Of {mute} of {len(self.classes)} classes it cannot be said: fewer than {FEWEST} labels.")
-        return (*said, *self.errors.remarks)
+        return (*said, *self._on_neighbours(), *self.errors.remarks)
+
+    def _on_neighbours(self) -> list[str]:
+        if self.neighbours is None:
+            return []
+        copies, strange = int(self.neighbours.copies.sum()), int(self.neighbours.strange.sum())
+        torn = int(self.neighbours.disagreeing(self.labels).sum())
+        return [
+            f"{copies:,} examples are nearly the same as another; {torn:,} of these bear different labels, of which at "
+            "least one is wrong." if copies else "No example is nearly the same as another.",
+            f"{strange:,} examples are unlike all others: they may belong to no class.",
+        ]  # fmt: skip
 
     def _on_plain_training(self) -> str:
         """Say whether training on these labels as they are has the right goal."""
@@ -272,10 +307,15 @@ def _by_class(
     wrong = np.bincount(listed.labels, weights=errors.probability, minlength=size)
     margins = None if audit is None or size > MOST_MATRIX else _margins(audit.transition(confidence_level=level))
     rates = None if audit is None else audit.noise_rate_per_class(confidence_level=level)
+    ends = None
+    if errors.ends is not None:
+        ends = 1 - np.diagonal(errors.ends, axis1=1, axis2=2) / np.maximum(errors.ends.sum(1), 1e-9)
     return [
         ClassFinding(
             name=name, labelled=int(labelled[k]), flagged=int(flagged[k]),
             expected_wrong=float(wrong[k]) if labelled[k] >= FEWEST else None,
+            range=None if ends is None or labelled[k] < FEWEST else
+            _range(errors, wrong[k] / labelled[k], ends[:, k], labelled[k]),
             noise_rate=None if rates is None or labelled[k] < FEWEST else _entry(rates, k),
             margin=None if margins is None else _entry(margins, k),
         ) for k, name in enumerate(names)
@@ -292,15 +332,39 @@ def _confusions(
         most = np.argsort(-row, kind="stable")[: CONFUSIONS + 1]
         top += [(float(row[k] * members[j]), j, int(k)) for k in most if k != j]
     top = sorted(top, key=lambda each: (-each[0], each[1:]))[:CONFUSIONS]
+    ends = None if errors.ends is None else errors.ends / np.maximum(errors.ends.sum(2, keepdims=True), 1e-9)
     audited = None
     if audit is not None and size <= MOST_MATRIX:
         audited = audit.transition(confidence_level=level)
     return [
         Confusion(
             names[j], names[k], expected, float(errors.transition[j, k]),
+            None if ends is None else _range(errors, float(errors.transition[j, k]), ends[:, j, k], members[j]),
             None if audited is None else _entry(audited, (j, k)),
         ) for expected, j, k in top
     ]  # fmt: skip
+
+
+def within(share: Any, ends: np.ndarray, count: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Give the ends of ranges of shares: what they are by P(error) and under either assumption, and chance beside.
+
+    Args:
+        share: float [...], by P(error).
+        ends: float [2, ...], under either assumption.
+        count: examples of which it is a share: so many may by chance have another one.
+    """
+    size = np.maximum(count, 1)
+    low, high = np.minimum(share, ends.min(0)).clip(0, 1), np.maximum(share, ends.max(0)).clip(0, 1)
+
+    def chance(at: np.ndarray) -> np.ndarray:
+        return np.asarray(CHANCE * np.sqrt(np.maximum(at * (1 - at), 1 / size) / size))
+
+    return np.maximum(low - chance(low), 0), np.minimum(high + chance(high), 1)
+
+
+def _range(errors: LabelErrors, share: float, ends: np.ndarray, count: float) -> Range:
+    low, high = within(share, ends, count)
+    return Range(float(low), float(high), f"{errors.rate.assumed}; and the chance of so few examples")
 
 
 def _margins(transition: Estimate) -> Estimate:

@@ -1,6 +1,7 @@
 """Audit folders: what an audit found, kept so that pages and later commands can read it.
 
-examples.parquet   per example: id, label, suggested class, P(error), flagged, predicted class, P(label)
+examples.parquet   per example: id, label, suggested class, P(error), flagged, predicted class, P(label); with
+                   embeddings also copy_of (the id of the first that is nearly the same) and strangeness
 errors.csv         the labels that are probably wrong, the surest first, for people
 result.json        settings, data, the range or estimate of the noise rate, by class, confusions
 """
@@ -15,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from murk.audit.findings import Findings
+from murk.audit.findings import Findings, within
 from murk.files import csv_text, replace_file
 from murk.lab.result import FACTS, Result, machine, versions
-from murk.measure import Estimate
+from murk.measure import Estimate, Range
 
 __all__ = ["EXAMPLES", "LISTED", "result_of", "write_audit"]
 
 EXAMPLES, LISTED = "examples.parquet", "errors.csv"
 MOST_LISTED = 10_000
+MOST_SHOWN = 30  # classes, up to which all of T is told
 
 
 def write_audit(folder: str | Path, found: Findings, result: Result) -> None:
@@ -46,19 +48,21 @@ def result_of(
     remarks = {} if found.audit is not None else dict.fromkeys(("noise_rate", "accuracy"), "no label was checked")
     classes = [
         {"name": each.name, "labelled": each.labelled, "flagged": each.flagged, "expected_wrong": each.expected_wrong,
-         "noise_rate": _plain(each.noise_rate), "margin": _plain(each.margin)}
+         "range": _plain(each.range), "noise_rate": _plain(each.noise_rate), "margin": _plain(each.margin)}
         for each in found.classes
     ]  # fmt: skip
     confusions = [
         {"true": each.true, "label": each.label, "expected": each.expected, "share": each.share,
-         "audited": _plain(each.audited)} for each in found.confusions
+         "range": _plain(each.range), "audited": _plain(each.audited)} for each in found.confusions
     ]  # fmt: skip
     facts = {
         "examples": len(found.labels), "flagged": int(found.errors.flagged.sum()),
         "noise_rate_range": found.errors.rate.to_dict(), "errors_range": found.errors.count.to_dict(),
         "checked": 0 if found.audit is None else len(found.audit.indices),
         "checked_wrong": 0 if found.audit is None else int(found.audit.wrong.sum()),
-        "classes": classes, "confusions": confusions, "said": list(found.sentences()),
+        "copies": None if found.neighbours is None else int(found.neighbours.copies.sum()),
+        "strange": None if found.neighbours is None else int(found.neighbours.strange.sum()),
+        "classes": classes, "confusions": confusions, "transition": _transition(found), "said": list(found.sentences()),
     }  # fmt: skip
     return Result(
         command="audit", settings=settings, data={**data, "class_names": list(found.class_names)}, seeds=seeds,
@@ -67,7 +71,23 @@ def result_of(
     )  # fmt: skip
 
 
-def _plain(estimate: Estimate | None) -> dict[str, Any] | None:
+def _transition(found: Findings) -> dict[str, Any] | None:
+    """Give T [K, K] with its ends, from checked labels or by assumption; None of more than 30 classes."""
+    size = len(found.class_names)
+    if size > MOST_SHOWN or found.errors.ends is None:
+        return None
+    if found.audit is not None and found.noise_rate is not None:
+        estimate = found.audit.transition(confidence_level=found.noise_rate.confidence_level)
+        value, low, high = estimate.value, estimate.low, estimate.high
+    else:
+        value = found.errors.transition.astype(np.float64)
+        ends = found.errors.ends / np.maximum(found.errors.ends.sum(2, keepdims=True), 1e-9)
+        low, high = within(value, ends, np.bincount(found.errors.suggested, minlength=size)[:, None])
+    named = {"value": value, "low": low, "high": high}
+    return {"checked": found.audit is not None, **{name: np.asarray(each).tolist() for name, each in named.items()}}
+
+
+def _plain(estimate: Estimate | Range | None) -> dict[str, Any] | None:
     return None if estimate is None else estimate.to_dict()
 
 
@@ -87,6 +107,9 @@ def _parquet(found: Findings) -> bytes:
         "p_error": pa.array(found.errors.probability), "flagged": pa.array(found.errors.flagged),
         "predicted": classes(found.predicted), "p_label": pa.array(found.own),
     }  # fmt: skip
+    if found.neighbours is not None:
+        columns["copy_of"] = ids.take(pa.array(found.neighbours.copy_of))
+        columns["strangeness"] = pa.array(found.neighbours.strangeness)
     out = io.BytesIO()
     pyarrow.parquet.write_table(pa.table(columns, metadata={"class_names": json.dumps(found.class_names)}), out)
     return out.getvalue()

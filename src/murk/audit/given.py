@@ -14,10 +14,10 @@ from murk.data.array_file import ArrayFile
 from murk.data.tables import TABLE_ENDINGS, Table, open_table
 from murk.errors import DataError, InputError, refuse
 
-__all__ = ["Given", "read_given"]
+__all__ = ["Given", "read_embeddings", "read_given"]
 
 ARRAYS = (".npy", ".npz")
-PROBS, LABELS, CLASSES, PREFIX = "probs", "label", "classes", "probability_"
+PROBS, LABELS, EMBEDDINGS, PREFIX = "probs", "label", "embeddings", "probability_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +71,21 @@ def read_given(probs: str | Path, labels: str | Path | None = None, *, classes: 
             f"{len(values)} rows of probabilities, but {len(codes)} labels came; give both with an id, or in one order"
         )
     return Given(codes, values, names, own if ids is None else ids)
+
+
+def read_embeddings(path: str | Path) -> Any:
+    """Read what a network makes of each example: .npy [N, D], or .npz with an array `embeddings`.
+
+    Raises:
+        InputError: another ending, or no such array.
+        DataError: no such file, or a damaged one.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ARRAYS:
+        raise InputError(f"embeddings are .npy or .npz, but {path.name!r} came; convert it")
+    if not path.is_file():
+        raise DataError(f"there is no file {path}; check the path")
+    return _array(path, EMBEDDINGS)
 
 
 def _probs(path: Path) -> tuple[Any, tuple[str, ...] | None, np.ndarray | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +10,19 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from murk.audit import Findings, audit_fitted, audit_labels, audited_truth, read_given, write_audit, write_questions
+from murk.audit import (
+    Findings,
+    Given,
+    audit_fitted,
+    audit_labels,
+    audited_truth,
+    read_embeddings,
+    read_given,
+    write_audit,
+    write_questions,
+)
 from murk.audit.folder import EXAMPLES, LISTED, result_of
+from murk.cli.audit_pages import CHECK_PAGE, PAGE, Pictured, write_pages
 from murk.cli.failure import kept_on_interrupt
 from murk.cli.network import MODEL_HELP, AllowImport, imported_network, model_for, refuse_model
 from murk.cli.noise import chosen_noise, refuse_noise
@@ -28,10 +39,11 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json, print_remark, print_rows, shown_estimate
-from murk.cli.place import HowRead, is_path, refuse_out
+from murk.cli.place import HowRead, is_path, read_shown, refuse_out
 from murk.cli.progress import progress_bar
 from murk.cli.train import teller
 from murk.cli.voted import voted
+from murk.data import as_source
 from murk.errors import InputError, refuse
 from murk.lab import FOUND
 from murk.lab.result import FACTS
@@ -52,6 +64,8 @@ class _Audited:
     settings: dict[str, Any]
     data: dict[str, Any]
     seeds: dict[str, int]
+    pictured: Pictured | None
+    rows: np.ndarray | None = None
 
 
 def audit(
@@ -74,6 +88,19 @@ def audit(
             "--probs-of",
             help="What probabilities estimate. votes: trained on such labels as they are (of --probs unless said); "
             "truth: evidence training (of PLACE unless said).",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option("--images", metavar="PLACE", help="With --probs: where the images are, by id or in one order."),
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            "--embeddings",
+            metavar="FILE",
+            help="What a network makes of each example, .npy [N, D]: finds "
+            "near-duplicates and what is unlike all others.",
         ),
     ] = None,
     sample: Annotated[
@@ -110,36 +137,61 @@ def audit(
     if probs is not None:
         given = {"--votes": votes, "--noise": noise, "--epochs": epochs}
         refuse([f"{name} goes with PLACE, where classifiers are trained" for name, value in given.items() if value])
-        subject = _of_probs(probs, labels, probs_of or VOTES, classes)
+        subject = _of_probs(probs, labels, probs_of or VOTES, images, HowRead(side, skip_corrupt, column, classes))
     else:
         assert place is not None
-        refuse(["--labels goes with --probs; labels or votes of PLACE are named by --votes" if labels else ""])
+        refuse([
+            "--labels goes with --probs; labels or votes of PLACE are named by --votes" if labels else "",
+            "--images goes with --probs; those of PLACE are known" if images else "",
+        ])  # fmt: skip
         refuse_out(out, place)
         refuse_model(model, frozen=False, allow_import=allow_import)
         how = HowRead(side, skip_corrupt, column, classes, none_of_these)
         fitting = {"folds": folds, "epochs": epochs, "seed": seed, "device": device}
         subject = _of_data(place, votes, noise, probs_of or TRUTH, how, model, out / FOLDS, fitting)
     found = subject.found
+    if embeddings is not None:
+        table = read_embeddings(embeddings)
+        found = found.with_embeddings(table if subject.rows is None else table[subject.rows])
     if audited is not None:
         found = found.with_checked(*audited_truth(audited, found))
     settings = {**subject.settings, "audited": None if audited is None else audited.name, "sample": sample}
     result = result_of(found, settings=settings, data=subject.data, seeds={**subject.seeds, "sample": seed})
-    questions = 0 if sample is None else write_questions(out / QUESTIONS, found, sample, seed=seed)
+    asked = np.zeros(0, np.int64)
+    if sample is not None:
+        asked = write_questions(out / QUESTIONS, found, sample, seed=seed)
+    write_pages(out, found, result.to_dict(), subject.pictured, asked, table=QUESTIONS)
     write_audit(out, found, result)
     if as_json:
-        print_json({"out": str(out), "to_check": questions, **result.to_dict()})
+        print_json({"out": str(out), "to_check": len(asked), **result.to_dict()})
     else:
-        _print_found(found, result.to_dict(), out, questions)
+        _print_found(found, result.to_dict(), out, len(asked))
 
 
-def _of_probs(probs: Path, labels: Path | None, probs_of: str, classes: str | None) -> _Audited:
+def _of_probs(probs: Path, labels: Path | None, probs_of: str, images: str | None, how: HowRead) -> _Audited:
     """Audit labels by probabilities in files."""
-    named = None if classes is None else [name.strip() for name in classes.split(",")]
+    named = None if how.classes is None else [name.strip() for name in how.classes.split(",")]
     given = read_given(probs, labels, classes=named)
-
+    pictured = None if images is None else _pictured(images, given, replace(how, classes=None))
     found = audit_labels(given.labels, given.probs, probs_of=probs_of, class_names=given.class_names, ids=given.ids)
     files = {"probs": probs.name, "labels": None if labels is None else labels.name, "probs_of": probs_of}
-    return _Audited(found, files, {"examples": len(given.labels)}, {})
+    return _Audited(found, files, {"examples": len(given.labels)}, {}, pictured)
+
+
+def _pictured(images: str, given: Given, how: HowRead) -> Pictured:
+    """Find the image of each example: by its id, where images and examples have ids, else in one order."""
+    train = read_shown(images, how, tell=False).dataset.train
+    if given.ids is None or train.ids is None:
+        if len(train) != len(given.labels):
+            raise InputError(
+                f"{images} has {len(train):,} images to train on, but {len(given.labels):,} examples came without ids; "
+                "bring those of these examples, in their order"
+            )
+        return Pictured(as_source(train))
+    at = {str(name): row for row, name in enumerate(train.ids.tolist())}
+    missing = [name for name in given.ids.tolist() if str(name) not in at]
+    refuse([f"{images} has no image with the id {missing[0]!r} ({len(missing)} such)" if missing else ""])
+    return Pictured(as_source(train), np.array([at[str(name)] for name in given.ids.tolist()]))
 
 
 def _of_data(
@@ -176,20 +228,21 @@ def _of_data(
         for said in fitted.found.sentences(data.dataset.class_names):
             print_remark(said)
 
-    found = audit_fitted(
+    audited = audit_fitted(
         fitted, data.mixed.votes, class_names=data.dataset.class_names,
         ids=None if train.ids is None else np.asarray(train.ids).astype(str),
-    ).findings  # fmt: skip
+    )  # fmt: skip
     told = {"model": model, "probs_of": probs_of, "folds": fitting["folds"], "epochs": fitting["epochs"],
             **data.described, "noise": noise or FOUND[0]}  # fmt: skip
-    return _Audited(found, told, data.about, {"training": fitting["seed"]})
+    pictured = Pictured(as_source(data.mixed.images), audited.rows)
+    return _Audited(audited.findings, told, data.about, {"training": fitting["seed"]}, pictured, audited.rows)
 
 
 def _refuse_foreign(out: Path) -> None:
     """Refuse a folder that holds what no audit wrote."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder by -o")
-    known = (EXAMPLES, LISTED, FACTS, QUESTIONS, FOLDS)
+    known = (EXAMPLES, LISTED, FACTS, QUESTIONS, FOLDS, PAGE, CHECK_PAGE)
     strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(known)] if out.exists() else []
     if strange:
         raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")
@@ -207,7 +260,7 @@ def _print_found(found: Findings, result: dict[str, Any], out: Path, questions: 
         "probably wrong": f"{int(found.errors.flagged.sum()):,}, in {LISTED}",
         "to check": f"{questions:,} examples in {QUESTIONS}; fill the column truth, then --audited" if questions else
         None,
-        "folder": out,
+        "page": out / PAGE,
     })  # fmt: skip
     rows = [
         (each.true, each.label, round(each.expected), f"{each.share:.1%}") for each in found.confusions[:SHOWN]

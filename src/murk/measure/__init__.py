@@ -13,6 +13,7 @@ from murk.measure.inverse_accuracy import accuracy_per_class_from_votes, compare
 from murk.measure.label_errors import LabelErrors, find_label_errors
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
 from murk.measure.macro_f1 import macro_f1
+from murk.measure.neighbours import Neighbours, find_neighbours
 from murk.measure.posterior import posterior
 from murk.measure.range import Range
 from murk.measure.shortlist import TopK
@@ -27,6 +28,7 @@ __all__ = [
     "Conformal",
     "Estimate",
     "LabelErrors",
+    "Neighbours",
     "Question",
     "Range",
     "Reliability",
@@ -48,6 +50,7 @@ __all__ = [
     "estimate_transition",
     "exact_binomial",
     "find_label_errors",
+    "find_neighbours",
     "information_log_score",
     "information_per_example",
     "likelihood_ratio_accuracy",

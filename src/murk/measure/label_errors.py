@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Int
 from murk.errors import InputError, name_fault, refuse
 from murk.measure.range import Range
 from murk.measure.shortlist import Shortlist, read_shortlist
-from murk.measure.unmixing import Unmixing, calibrating_power, label_transition
+from murk.measure.unmixing import Unmixing, calibrating_power, confusions, label_transition
 
-__all__ = ["PROBS_OF", "LabelErrors", "errors_by_posterior", "errors_of", "find_label_errors"]
+__all__ = ["MOST_MATRIX", "PROBS_OF", "LabelErrors", "errors_by_posterior", "errors_of", "find_label_errors"]
 
 PROBS_OF = {
     "votes": Unmixing(mixed=True, power=3.0, steps=10, rounds=2),
@@ -25,6 +25,7 @@ DOUBT_ITS_OWN = {
     "truth": Unmixing(mixed=False, power=1.0, steps=0, rounds=5),
 }
 EXAMPLES_FOR_RANGE = 100_000
+MOST_MATRIX = 200  # classes, up to which ranges are told of each pair of them
 TOO_GOOD = 0.998
 ASSUMED = (
     "low: all doubt of the probabilities, as large as the labels bear it, is the examples' own; high: none is, and the "
@@ -48,6 +49,8 @@ class LabelErrors:
         rate: the share of wrong labels, as a range between stated assumptions.
         transition: float32 [K, K], how labels go wrong, T[true, label], on which the probabilities rest.
         remarks: what speaks against the input, in sentences.
+        ends: float64 [2, K, K], examples by true class and label, under either of the two assumptions; None of more
+            than 200 classes.
     """
 
     probability: Float[np.ndarray, " N"]
@@ -56,6 +59,7 @@ class LabelErrors:
     rate: Range
     transition: Float[np.ndarray, "K K"]
     remarks: tuple[str, ...]
+    ends: Float[np.ndarray, "2 K K"] | None
 
     @property
     def count(self) -> Range:
@@ -129,7 +133,8 @@ def find_label_errors(labels: Any, probs: Any, *, probs_of: str = "votes") -> La
 def errors_of(listed: Shortlist, *, probs_of: str) -> LabelErrors:
     """Find the label errors of what has been read."""
     unmixing = PROBS_OF[probs_of]
-    own_doubt, no_doubt = _extremes(listed, probs_of=probs_of)  # first: it has a [K, K] of its own
+    own_doubt, joint = _own_doubt(listed, probs_of=probs_of)  # first: it has a [K, K] of its own
+    no_doubt = float((listed.predicted != listed.labels).mean())
     transition = unmixing.transition(listed)
     size = len(listed)
     probability, suggested = np.empty(size), np.empty(size, np.int32)
@@ -142,7 +147,7 @@ def errors_of(listed: Shortlist, *, probs_of: str) -> LabelErrors:
     return LabelErrors(
         probability=probability, suggested=suggested, flagged=suggested != listed.labels,
         rate=Range(min(own_doubt, no_doubt, mean), max(own_doubt, no_doubt, mean), ASSUMED), transition=transition,
-        remarks=_remarks(listed),
+        remarks=_remarks(listed), ends=None if joint is None else np.stack([joint, confusions(listed)]),
     )  # fmt: skip
 
 
@@ -159,15 +164,21 @@ def errors_by_posterior(labels: np.ndarray, probs: np.ndarray, posterior: np.nda
     np.add.at(counted.T, labels, posterior)
     suggested = posterior.argmax(1).astype(np.int32)
     probability = np.clip(1 - posterior[rows, labels], 0, 1)
-    ends = float(probability.mean()), float((probs.argmax(1) != labels).mean())
+    predicted = probs.argmax(1)
+    rates = float(probability.mean()), float((predicted != labels).mean())
+    ends = None
+    if len(counted) <= MOST_MATRIX:
+        ends = np.stack([counted, np.zeros_like(counted)])
+        np.add.at(ends[1], (predicted, labels), 1)
     return LabelErrors(
         probability=probability, suggested=suggested, flagged=suggested != labels,
-        rate=Range(min(ends), max(ends), ASSUMED_OF_VOTES), transition=label_transition(counted), remarks=(),
+        rate=Range(min(rates), max(rates), ASSUMED_OF_VOTES), transition=label_transition(counted.copy()), remarks=(),
+        ends=ends,
     )  # fmt: skip
 
 
-def _extremes(listed: Shortlist, *, probs_of: str) -> tuple[float, float]:
-    """Give the share of wrong labels if all doubt is the examples' own, and if none is."""
+def _own_doubt(listed: Shortlist, *, probs_of: str) -> tuple[float, np.ndarray | None]:
+    """Give the share of wrong labels if all doubt is the examples' own, and the examples [true, label] behind it."""
     step = max(1, len(listed) // EXAMPLES_FOR_RANGE)
     some = listed.rows(np.arange(0, len(listed), step))
     power = calibrating_power(some)
@@ -177,9 +188,12 @@ def _extremes(listed: Shortlist, *, probs_of: str) -> tuple[float, float]:
     some = replace(some, probs=(powered / (powered.sum(1) + rest)[:, None]).astype(np.float32))
     own = DOUBT_ITS_OWN[probs_of]
     transition, wrong = own.transition(some), 0.0
+    joint = np.zeros((some.num_classes,) * 2) if some.num_classes <= MOST_MATRIX else None
     for part, posterior in own.posteriors(some, transition):
         wrong += float(posterior.sum(where=some.classes[part] != some.labels[part, None]))
-    return wrong / len(some), float((listed.predicted != listed.labels).mean())
+        if joint is not None:
+            np.add.at(joint, (some.classes[part], some.labels[part, None]), posterior * (len(listed) / len(some)))
+    return wrong / len(some), joint
 
 
 def _remarks(listed: Shortlist) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Pictures and pages: figures, and the one page builder."""
 
 from murk.show.accuracy_by_alpha import chart_accuracy_by_alpha, draw_accuracy_by_alpha
-from murk.show.blocks import Block, Column, Download, Facts, Figure, Picture, Prose, Table
+from murk.show.audit import Suspect, audit_page, check_page
+from murk.show.blocks import Block, Column, Download, Facts, Figure, Gallery, Picture, Prose, Table, Tile
 from murk.show.contact_sheet import draw_contact_sheet, write_contact_sheet
 from murk.show.demo import DemoResult, demo_page, write_demo
 from murk.show.gallery import ClaimRow, GalleryEntry, gallery_markdown, gallery_page, sections_markdown
@@ -9,6 +10,7 @@ from murk.show.heat_map import HeatMap, draw_heat_map, heat_map_csv, heat_map_ma
 from murk.show.page import Page
 from murk.show.palette import OKABE_ITO, SERIES, STUDY_SERIES, Series, series_of
 from murk.show.panels import Mark, Panels, draw_panels, panels_csv, panels_png, panels_svg
+from murk.show.thumbnail import draw_thumbnail, thumbnail_png
 
 __all__ = [
     "OKABE_ITO",
@@ -21,6 +23,7 @@ __all__ = [
     "Download",
     "Facts",
     "Figure",
+    "Gallery",
     "GalleryEntry",
     "HeatMap",
     "Mark",
@@ -29,13 +32,18 @@ __all__ = [
     "Picture",
     "Prose",
     "Series",
+    "Suspect",
     "Table",
+    "Tile",
+    "audit_page",
     "chart_accuracy_by_alpha",
+    "check_page",
     "demo_page",
     "draw_accuracy_by_alpha",
     "draw_contact_sheet",
     "draw_heat_map",
     "draw_panels",
+    "draw_thumbnail",
     "gallery_markdown",
     "gallery_page",
     "heat_map_csv",
@@ -46,6 +54,7 @@ __all__ = [
     "panels_svg",
     "sections_markdown",
     "series_of",
+    "thumbnail_png",
     "write_contact_sheet",
     "write_demo",
 ]

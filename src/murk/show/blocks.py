@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from murk.errors import InputError, refuse
 from murk.files import csv_text
-from murk.measure import Estimate
+from murk.measure import Estimate, Range
 
 if TYPE_CHECKING:
     import altair
 
-__all__ = ["Block", "Column", "Download", "Facts", "Figure", "Picture", "Prose", "Table"]
+__all__ = ["Block", "Column", "Download", "Facts", "Figure", "Gallery", "Picture", "Prose", "Table", "Tile"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Table:
 
     Attributes:
         columns: titles and forms.
-        rows: a cell a column: text, a number, an `Estimate`, or None.
+        rows: a cell a column: text, a number, an `Estimate`, a `Range`, or None.
         name: the CSV file's name, without ".csv".
         caption: what the numbers and intervals are.
     """
@@ -67,8 +67,8 @@ class Table:
         )
 
     def csv(self) -> str:
-        """Write the numbers unrounded; an `Estimate` takes three columns: value, low, high."""
-        wide = [any(isinstance(row[at], Estimate) for row in self.rows) for at in range(len(self.columns))]
+        """Write the numbers unrounded; an `Estimate` takes three columns: value, low, high; a `Range` has no value."""
+        wide = [any(isinstance(row[at], Estimate | Range) for row in self.rows) for at in range(len(self.columns))]
         heads = [
             name
             for column, three in zip(self.columns, wide, strict=True)
@@ -118,8 +118,38 @@ class Picture:
 
     def __post_init__(self) -> None:
         """Look at the signature."""
-        if not self.png.startswith(b"\x89PNG\r\n\x1a\n"):
-            raise InputError("a Picture holds the bytes of a PNG file, but others came")
+        _refuse_other(self.png)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An image of a gallery, with its numbers beside it.
+
+    Attributes:
+        png: the bytes of a PNG file.
+        description: what is to be seen, for those who do not see it.
+        lines: what stands below it, a line each; the first is the most important.
+
+    Raises:
+        InputError: the bytes are no PNG.
+    """
+
+    png: bytes = field(repr=False)
+    description: str
+    lines: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Look at the signature."""
+        _refuse_other(self.png)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images side by side, as many in a row as the page is wide, put into the page."""
+
+    tiles: Sequence[Tile]
+    heading: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,7 +170,12 @@ class Download:
     heading: str = ""
 
 
-Block = Prose | Table | Figure | Facts | Picture | Download
+Block = Prose | Table | Figure | Facts | Picture | Gallery | Download
+
+
+def _refuse_other(png: bytes) -> None:
+    if not png.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise InputError("a picture of a page is the bytes of a PNG file, but others came")
 
 
 def _flat(row: Sequence[Any], wide: Sequence[bool]) -> list[Any]:
@@ -148,6 +183,8 @@ def _flat(row: Sequence[Any], wide: Sequence[bool]) -> list[Any]:
     for value, three in zip(row, wide, strict=True):
         if isinstance(value, Estimate):
             cells += [value.value, value.low, value.high]
+        elif isinstance(value, Range):
+            cells += [None, value.low, value.high]
         else:
             cells += [value, None, None] if three else [value]
     return cells

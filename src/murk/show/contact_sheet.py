@@ -13,6 +13,7 @@ from murk.errors import refuse
 from murk.files import replace_file
 from murk.noise import Votes
 from murk.show.text import clean_text
+from murk.show.thumbnail import draw_thumbnail
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,7 +60,7 @@ def draw_contact_sheet(examples: Examples, votes: Votes | None = None, *, per_cl
         pen.text((GAP, top + TILE // 2 - FONT_SIZE // 2), _name(examples, label), fill=INK, font=font)
         for place, row in enumerate(np.flatnonzero(examples.labels == label)[:per_class]):
             left = first + place * (TILE + GAP)
-            sheet.paste(_tile(examples.images[row]), (left, top))
+            sheet.paste(draw_thumbnail(examples.images[row], TILE), (left, top))
             if votes is not None:
                 text, right = _winner(votes, int(row), label)
                 pen.text((left, top + TILE + 2), text, fill=INK if right else WRONG, font=font)
@@ -99,17 +100,6 @@ def _name(examples: Examples, label: int) -> str:
         return "(not known)"
     name = " ".join(clean_text(examples.class_names[label]).split())
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
-
-
-def _tile(pixels: np.ndarray) -> Image:
-    """Bring an image to the tile's size, its sides in proportion; small pixels stay sharp."""
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)).convert("RGB")
-    scale = TILE / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    small = scale > 1
-    return image.resize(size, Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS)
 
 
 def _winner(votes: Votes, row: int, label: int) -> tuple[str, bool]:

@@ -16,8 +16,8 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from murk.files import replace_file
-from murk.measure import Estimate
-from murk.show.blocks import Block, Column, Download, Facts, Figure, Picture, Prose, Table
+from murk.measure import Estimate, Range
+from murk.show.blocks import Block, Column, Download, Facts, Figure, Gallery, Picture, Prose, Table
 from murk.show.chart import chart_runtime, chart_spec, chart_svg
 from murk.show.text import clean_text, shown_text
 
@@ -88,6 +88,10 @@ def _part(block: Block, number: int) -> dict[str, Any]:
     if isinstance(block, Picture):
         return part | {"address": _address(block.png, "image/png"), "caption": shown_text(block.caption),
                        "description": shown_text(block.description)}  # fmt: skip
+    if isinstance(block, Gallery):
+        tiles = [{"address": _address(tile.png, "image/png"), "description": shown_text(tile.description),
+                  "lines": [shown_text(line) for line in tile.lines]} for tile in block.tiles]  # fmt: skip
+        return part | {"tiles": tiles, "caption": shown_text(block.caption)}
     if isinstance(block, Download):
         return part | {"links": [_link(block.name, block.content, block.media_type, block.label)]}
     spec = chart_spec(block.chart)
@@ -100,7 +104,7 @@ def _part(block: Block, number: int) -> dict[str, Any]:
 
 def _table(table: Table) -> dict[str, Any]:
     numeric = [
-        all(isinstance(row[at], int | float | Estimate) or row[at] is None for row in table.rows)
+        all(isinstance(row[at], int | float | Estimate | Range) or row[at] is None for row in table.rows)
         for at in range(len(table.columns))
     ]
     rows = [
@@ -124,6 +128,9 @@ def _cell(value: Any, column: Column) -> dict[str, Any]:
             "interval": f"{low.removesuffix('%')} to {high}",
             "order": repr(value.value),
         }
+    if isinstance(value, Range):
+        low, high = (format(end, column.form) for end in (value.low, value.high))
+        return {"text": f"{low.removesuffix('%')} to {high}", "interval": "", "order": repr(value.high)}
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"text": format(value, column.form), "interval": "", "order": repr(float(value))}
     return {"text": "–" if value is None else shown_text(value), "interval": "", "order": ""}
