@@ -35,7 +35,11 @@ def test_from_files_to_a_range_then_by_checked_labels_to_an_estimate(murk, murk_
     told = murk_json(f"{ASKED} --audited answers.csv")
     rate = told["estimates"]["noise_rate"]
     assert rate["low"] <= wrong / 900 <= rate["high"] and told["facts"]["checked"] == 60
-    shown = murk(f"{ASKED} --audited answers.csv")
+    shown = murk(f"{ASKED} --audited answers.csv --corrected right.csv")
+    with (tmp_path / "right.csv").open(newline="") as file:
+        put_right = [row["label"] for row in csv.DictReader(file)]
+    assert put_right == [("cat", "dog", "fox")[k] for k in truth]
+    assert "Plain training has the right goal" in shown.stdout
     assert "60, of which" in shown.stdout and "that were checked" in shown.stderr and shown.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "examples.parquet", "errors.csv", "result.json", "to_check.csv", "audit.html", "to_check.html",
@@ -122,11 +126,14 @@ def test_labels_of_a_path_and_several_votes_are_audited_by_their_ids(murk_json, 
 
 def test_what_does_not_go_together_is_refused_before_anything_is_trained(murk, tmp_path):
     lay_out(tmp_path)
+    (tmp_path / "labels.csv").write_text("label\n")
     for line, said in (
         ("audit -o out", "one of them"),
         ("audit digits --probs probs.npy -o out", "one of them"),
         (f"{ASKED} --noise symmetric:.2", "--noise goes with PLACE"),
         ("audit digits --labels labels.npy -o out", "--labels goes with --probs"),
+        (f"{ASKED} --corrected right.txt", "--corrected names a file that ends in"),
+        (f"{ASKED} --labels labels.csv --corrected labels.csv", "what is read from"),
         ("audit digits --images pets -o out", "--images goes with --probs"),
         ("audit digits -o out", "labels of digits are true"),
         ("audit digits --noise symmetric:.2 --probs-of both -o out", "votes or truth"),

@@ -141,3 +141,49 @@ def test_a_sample_of_none_and_shares_out_of_order_are_refused() -> None:
     for numbers in (([2], [1], [5]), ([0], [6], [5]), ([-1], [1], [5]), ([0.5], [1], [5]), ([0], [0], [0])):
         with pytest.raises(InputError, match="0 <= hits <= trials <= sizes"):
             stratified_share(*numbers)
+
+
+def test_any_share_of_all_is_estimated_from_those_checked() -> None:
+    rng = np.random.default_rng(3)
+    chance = rng.random(5000)
+    truth = (rng.random(5000) < chance).astype(int)
+    has = rng.random(5000) < 0.3
+    chosen = audit_sample(chance, 400, seed=0)
+    audit = Audit(np.zeros(5000, int), chance, chosen, truth[chosen], num_classes=2)
+    assert audit.share(audit.wrong) == audit.noise_rate()
+    told = audit.share(has[chosen])
+    assert told.low < has.mean() < told.high
+    with pytest.raises(InputError, match="each of 400"):
+        audit.share(has)
+
+
+def test_reliability_tells_how_far_each_stratum_can_be_taken_at_its_word() -> None:
+    rng = np.random.default_rng(4)
+    chance = rng.beta(0.3, 0.6, 20_000)
+    truth = (rng.random(20_000) < chance**2).astype(int)  # less is wrong than is said
+    chosen = rng.choice(20_000, 3000, replace=False)
+    told = Audit(np.zeros(20_000, int), chance, chosen, truth[chosen], num_classes=2).reliability()
+    expected = [float((chance**2)[part].mean()) for part in np.split(np.argsort(chance), np.cumsum(told.examples)[:-1])]
+    assert told.examples.sum() == 20_000 and (np.diff(told.confidence) > 0).all()
+    assert (told.accuracy.low < expected).all() and (expected < told.accuracy.high).all()
+    assert told.confidence[2] > told.accuracy.high[2]  # a half of all there is .3, and said to be
+
+
+def test_calibrated_chances_are_nearer_to_the_truth_and_few_answers_change_little() -> None:
+    rng = np.random.default_rng(5)
+    right = rng.beta(0.2, 0.6, 20_000)
+    odds = np.log(right + 1e-9) - np.log1p(-right + 1e-9)
+    said = 1 / (1 + np.exp(-np.clip(2 * odds + 1, -30, 30)))  # too sure, and of too many
+    truth = (rng.random(20_000) < right).astype(int)
+    labels = np.zeros(20_000, int)
+
+    def off(chance: np.ndarray) -> float:
+        return float(((chance - right) ** 2).mean())
+
+    chosen = audit_sample(said, 300, seed=0)
+    mended = Audit(labels, said, chosen, truth[chosen], num_classes=2).calibrated()
+    assert off(mended) < off(said) / 3
+    assert (np.diff(mended[np.argsort(said)]) >= 0).all()
+    asked = chosen[(said[chosen] > 0.5) == (truth[chosen] > 0)][:2]  # two answers that were to be expected
+    two = Audit(labels, said, asked, truth[asked], num_classes=2).calibrated()
+    assert np.abs(two - said).max() < 0.1

@@ -2,11 +2,12 @@
 
 from murk.audit.answers import audited_truth, write_questions
 from murk.audit.findings import ClassFinding, Confusion, Findings, audit_labels
-from murk.audit.folder import write_audit
+from murk.audit.folder import write_audit, write_corrected
 from murk.audit.given import Given, read_embeddings, read_given
+from murk.audit.promises import Promise, promises
 from murk.audit.trained import TrainedAudit, audit_fitted
 
 __all__ = [
-    "ClassFinding", "Confusion", "Findings", "Given", "TrainedAudit", "audit_fitted", "audit_labels", "audited_truth",
-    "read_embeddings", "read_given", "write_audit", "write_questions",
+    "ClassFinding", "Confusion", "Findings", "Given", "Promise", "TrainedAudit", "audit_fitted", "audit_labels",
+    "audited_truth", "promises", "read_embeddings", "read_given", "write_audit", "write_corrected", "write_questions",
 ]  # fmt: skip

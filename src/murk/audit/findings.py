@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from murk.errors import InputError, name_fault, refuse
-from murk.measure import Audit, Estimate, LabelErrors, Range, stratified_share
-from murk.measure.audited import CUTS, strata_of
+from murk.measure import Audit, Estimate, LabelErrors, Range
 from murk.measure.estimate import level_fault
 from murk.measure.label_errors import MOST_MATRIX, PROBS_OF, errors_of
 from murk.measure.neighbours import Neighbours, find_neighbours
@@ -113,6 +112,14 @@ class Findings:
     def own(self) -> Float[np.ndarray, " N"]:
         """The probability of each label."""
         return np.asarray(self.listed.probs[self.listed.classes == self.listed.labels[:, None]], dtype=np.float64)
+
+    @property
+    def corrected(self) -> Int[np.ndarray, " N"]:
+        """The labels put right as far as known: what was checked is as checked, what is flagged as suggested."""
+        labels = np.where(self.errors.flagged, self.errors.suggested, self.labels)
+        if self.audit is not None:
+            labels[self.audit.indices] = self.audit.truth
+        return np.asarray(labels)
 
     @property
     def rate(self) -> Range | Estimate:
@@ -280,21 +287,11 @@ def _found(
 ) -> Findings:  # fmt: skip
     return Findings(
         errors=errors, noise_rate=None if audit is None else audit.noise_rate(confidence_level=level),
-        accuracy=None if audit is None else _accuracy(audit, listed.predicted, errors, level),
+        accuracy=None if audit is None else
+        audit.share(listed.predicted[audit.indices] == audit.truth, confidence_level=level),
         classes=tuple(_by_class(listed, errors, audit, names, level)),
         confusions=tuple(_confusions(listed, errors, audit, names, level)),
         audit=audit, class_names=names, ids=ids, listed=listed,
-    )  # fmt: skip
-
-
-def _accuracy(audit: Audit, predicted: np.ndarray, errors: LabelErrors, level: float) -> Estimate:
-    """Estimate which share of all examples is predicted right, from those that were checked."""
-    strata = strata_of(errors.probability)
-    right = predicted[audit.indices] == audit.truth
-    count, at = len(CUTS) + 1, strata[audit.indices]
-    return stratified_share(
-        np.bincount(at[right], minlength=count), np.bincount(at, minlength=count), np.bincount(strata, minlength=count),
-        confidence_level=level,
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Audit folders: what an audit found, kept so that pages and later commands can read it.
 
-examples.parquet   per example: id, label, suggested class, P(error), flagged, predicted class, P(label); with
-                   embeddings also copy_of (the id of the first that is nearly the same) and strangeness
+examples.parquet   per example: id, label, suggested class, P(error), flagged, predicted class, P(label); with checked
+                   labels also P(error) calibrated by them; with embeddings also copy_of (the id of the first that is
+                   nearly the same) and strangeness
 errors.csv         the labels that are probably wrong, the surest first, for people
 result.json        settings, data, the range or estimate of the noise rate, by class, confusions
 """
@@ -17,13 +18,16 @@ from typing import Any
 import numpy as np
 
 from murk.audit.findings import Findings, within
+from murk.audit.promises import promises
+from murk.errors import InputError
 from murk.files import csv_text, replace_file
 from murk.lab.result import FACTS, Result, machine, versions
-from murk.measure import Estimate, Range
+from murk.measure import Audit, Estimate, Range
 
-__all__ = ["EXAMPLES", "LISTED", "result_of", "write_audit"]
+__all__ = ["EXAMPLES", "LISTED", "result_of", "write_audit", "write_corrected"]
 
 EXAMPLES, LISTED = "examples.parquet", "errors.csv"
+CORRECTED = ("id", "label", "was")
 MOST_LISTED = 10_000
 MOST_SHOWN = 30  # classes, up to which all of T is told
 
@@ -39,6 +43,44 @@ def write_audit(folder: str | Path, found: Findings, result: Result) -> None:
     replace_file(folder / LISTED, _listed(found).encode())
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
     replace_file(folder / FACTS, text.encode())
+
+
+def write_corrected(path: str | Path, found: Findings) -> int:
+    """Write all labels, put right as far as known: id, label, and what it was where it is another.
+
+    What was checked is as checked; what is flagged becomes what is suggested.
+
+    Args:
+        path: .csv or .parquet.
+        found: the audit.
+
+    Returns:
+        The number of labels that are others now.
+
+    Raises:
+        InputError: another ending.
+        DataError: the file cannot be written.
+    """
+    path, labels, names = Path(path), found.corrected, found.class_names
+    changed = labels != found.labels
+    ids = range(len(labels)) if found.ids is None else found.ids.tolist()
+    rows = [
+        (name, names[now], names[was] if other else "")
+        for name, now, was, other in zip(ids, labels.tolist(), found.labels.tolist(), changed.tolist(), strict=True)
+    ]
+    if path.suffix.lower() == ".csv":
+        replace_file(path, csv_text(CORRECTED, rows).encode())
+    elif path.suffix.lower() == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        out = io.BytesIO()
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        pyarrow.parquet.write_table(pa.table(dict(zip(CORRECTED, columns, strict=True))), out)
+        replace_file(path, out.getvalue())
+    else:
+        raise InputError(f"corrected labels go to a .csv or .parquet, but {path.name!r} came")
+    return int(changed.sum())
 
 
 def result_of(
@@ -60,6 +102,11 @@ def result_of(
         "noise_rate_range": found.errors.rate.to_dict(), "errors_range": found.errors.count.to_dict(),
         "checked": 0 if found.audit is None else len(found.audit.indices),
         "checked_wrong": 0 if found.audit is None else int(found.audit.wrong.sum()),
+        "promises": [
+            {"name": each.name, "verdict": each.verdict, "because": each.because, "estimate": _plain(each.estimate)}
+            for each in promises(found)
+        ],
+        "p_error": None if found.audit is None else _reliability(found.audit),
         "copies": None if found.neighbours is None else int(found.neighbours.copies.sum()),
         "strange": None if found.neighbours is None else int(found.neighbours.strange.sum()),
         "classes": classes, "confusions": confusions, "transition": _transition(found), "said": list(found.sentences()),
@@ -69,6 +116,13 @@ def result_of(
         estimates={"noise_rate": found.noise_rate, "accuracy": found.accuracy}, remarks=remarks, facts=facts,
         machine=machine(device="cpu", precision="float32"), versions=versions(),
     )  # fmt: skip
+
+
+def _reliability(audit: Audit) -> dict[str, Any]:
+    told = audit.reliability()
+    ends = {"value": told.accuracy.value, "low": told.accuracy.low, "high": told.accuracy.high}
+    return {"said": told.confidence.tolist(), "examples": told.examples.tolist(),
+            **{name: np.asarray(each).tolist() for name, each in ends.items()}}  # fmt: skip
 
 
 def _transition(found: Findings) -> dict[str, Any] | None:
@@ -107,6 +161,8 @@ def _parquet(found: Findings) -> bytes:
         "p_error": pa.array(found.errors.probability), "flagged": pa.array(found.errors.flagged),
         "predicted": classes(found.predicted), "p_label": pa.array(found.own),
     }  # fmt: skip
+    if found.audit is not None:
+        columns["p_error_calibrated"] = pa.array(found.audit.calibrated())
     if found.neighbours is not None:
         columns["copy_of"] = ids.take(pa.array(found.neighbours.copy_of))
         columns["strangeness"] = pa.array(found.neighbours.strangeness)

@@ -16,9 +16,11 @@ from murk.audit import (
     audit_fitted,
     audit_labels,
     audited_truth,
+    promises,
     read_embeddings,
     read_given,
     write_audit,
+    write_corrected,
     write_questions,
 )
 from murk.audit.folder import EXAMPLES, LISTED, result_of
@@ -109,6 +111,14 @@ def audit(
     audited: Annotated[
         Path | None, typer.Option("--audited", metavar="FILE", help="Labels that were checked: columns id and truth.")
     ] = None,
+    corrected: Annotated[
+        Path | None,
+        typer.Option(
+            "--corrected",
+            metavar="FILE",
+            help="Write all labels put right, as .csv or .parquet: as checked, else as suggested.",
+        ),
+    ] = None,
     votes: Annotated[
         str | None, typer.Option("--votes", metavar="FILE|labels", help="A table of votes on PLACE, or its labels.")
     ] = None,
@@ -134,6 +144,8 @@ def audit(
     if (place is None) == (probs is None):
         raise InputError("give data to train on (PLACE), or probabilities (--probs FILE), one of them")
     _refuse_foreign(out)
+    if corrected is not None:
+        refuse_out(corrected, probs, labels, audited, place, endings=(".csv", ".parquet"), option="--corrected")
     if probs is not None:
         given = {"--votes": votes, "--noise": noise, "--epochs": epochs}
         refuse([f"{name} goes with PLACE, where classifiers are trained" for name, value in given.items() if value])
@@ -162,6 +174,9 @@ def audit(
         asked = write_questions(out / QUESTIONS, found, sample, seed=seed)
     write_pages(out, found, result.to_dict(), subject.pictured, asked, table=QUESTIONS)
     write_audit(out, found, result)
+    if corrected is not None:
+        changed = write_corrected(corrected, found)
+        print_remark(f"{changed:,} of {len(found.labels):,} labels are others in {corrected}")
     if as_json:
         print_json({"out": str(out), "to_check": len(asked), **result.to_dict()})
     else:
@@ -262,6 +277,9 @@ def _print_found(found: Findings, result: dict[str, Any], out: Path, questions: 
         None,
         "page": out / PAGE,
     })  # fmt: skip
+    judged = [(each.verdict, each.name) for each in promises(found) if each.estimate is not None]
+    if judged:
+        print_rows("Promises", ("verdict", "promise"), judged)
     rows = [
         (each.true, each.label, round(each.expected), f"{each.share:.1%}") for each in found.confusions[:SHOWN]
         if each.expected >= 0.5

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
+from scipy.optimize import minimize
 from scipy.special import betaincinv
 
 from murk.errors import InputError, refuse
+from murk.measure.calibration import Reliability
 from murk.measure.estimate import Estimate, level_fault
 from murk.measure.predicted import classes_fault, read_array
 from murk.measure.stratified import stratified_share
@@ -21,6 +23,8 @@ __all__ = ["CUTS", "Audit", "audit_sample", "strata_of"]
 CUTS = (0.02, 0.1, 0.5, 0.9)  # P(error) between strata
 LEAST_OF_STRATUM = 5  # examples drawn of each, where it has so many
 LEAST_VARIANCE = 0.02  # of an error, however sure P(error) is
+LEAST_CHANCE = 1e-6
+SHIFT, LOG_SLOPE = 2.0, 0.7  # deviations of what calibration is drawn towards
 
 
 def strata_of(probability: Any) -> Int[np.ndarray, " N"]:
@@ -144,10 +148,7 @@ class Audit:
 
         The interval covers at its level where P(error) is poor, too: that makes it wide, not wrong.
         """
-        strata, count = self.strata[self.indices], len(CUTS) + 1
-        hits = np.bincount(strata[self.wrong], minlength=count)
-        trials, sizes = np.bincount(strata, minlength=count), np.bincount(self.strata, minlength=count)
-        return stratified_share(hits, trials, sizes, confidence_level=confidence_level)
+        return self.share(self.wrong, confidence_level=confidence_level)
 
     def noise_rate_per_class(self, *, confidence_level: float = 0.95) -> Estimate:
         """Estimate the share of wrong labels among the examples labelled with each class, [K].
@@ -166,6 +167,69 @@ class Audit:
         return stratified_share(
             counted(checked[self.wrong]), counted(checked), sizes, confidence_level=confidence_level
         )
+
+    def share(self, hit: Any, *, confidence_level: float = 0.95) -> Estimate:
+        """Estimate the share of anything among all N, from which of the checked examples have it.
+
+        Args:
+            hit: bool [n], of each example checked, in their order.
+            confidence_level: in (0, 1).
+
+        Raises:
+            InputError: another number of answers.
+        """
+        hits = np.asarray(hit, dtype=np.bool_)
+        if hits.shape != self.truth.shape:
+            raise InputError(
+                f"expected yes or no for each of {len(self.truth)} checked examples, but {hits.shape} came"
+            )
+        strata, count = self.strata[self.indices], len(CUTS) + 1
+        return stratified_share(
+            np.bincount(strata[hits], minlength=count), np.bincount(strata, minlength=count),
+            np.bincount(self.strata, minlength=count), confidence_level=confidence_level,
+        )  # fmt: skip
+
+    def reliability(self, *, confidence_level: float = 0.95) -> Reliability:
+        """Say how often labels of each stratum are wrong, beside the mean of their P(error).
+
+        Returns:
+            `confidence` is the mean P(error), `accuracy` how often "this label is wrong" is right; strata without
+            examples are left out.
+        """
+        sizes = np.bincount(self.strata, minlength=len(CUTS) + 1)
+        there = np.flatnonzero(sizes)
+        at = self.strata[self.indices]
+        hits, trials = (np.bincount(part, minlength=len(sizes))[there] for part in (at[self.wrong], at))
+        found = stratified_share(
+            hits[:, None], trials[:, None], sizes[there][:, None], confidence_level=confidence_level
+        )
+        chance = np.asarray(self.probability, dtype=np.float64)
+        mean = np.bincount(self.strata, weights=chance, minlength=len(sizes))[there] / sizes[there]
+        return Reliability(mean, found, sizes[there])
+
+    def calibrated(self) -> Float[np.ndarray, " N"]:
+        """Mend P(error) of all N by the labels that were checked: logit p becomes a + b logit p, b > 0.
+
+        The likeliest a and b for the checked labels, each counting for as many as it stands for, drawn towards a = 0,
+        b = 1 as if a were normal with deviation 2 and log b with .7: a few answers change little.
+
+        Source: Platt 1999.
+        """
+        chance = np.clip(np.asarray(self.probability, dtype=np.float64), LEAST_CHANCE, 1 - LEAST_CHANCE)
+        logits = np.log(chance) - np.log1p(-chance)
+        sizes = np.bincount(self.strata, minlength=len(CUTS) + 1)
+        at = self.strata[self.indices]
+        weight = (sizes / np.maximum(np.bincount(at, minlength=len(sizes)), 1))[at]
+        weight, own, wrong = weight * len(at) / weight.sum(), logits[self.indices], self.wrong
+
+        def loss(parameters: np.ndarray) -> float:
+            shift, log_slope = parameters
+            moved = shift + np.exp(log_slope) * own
+            fitted = weight @ (np.logaddexp(0, moved) - wrong * moved)
+            return float(fitted + shift**2 / (2 * SHIFT**2) + log_slope**2 / (2 * LOG_SLOPE**2))
+
+        shift, log_slope = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-6}).x
+        return np.asarray(1 / (1 + np.exp(-(shift + np.exp(log_slope) * logits))))
 
     def transition(self, *, confidence_level: float = 0.95) -> Estimate:
         """Estimate T[true, label] among all N, [K, K], from the checked labels alone.

@@ -65,6 +65,7 @@ def audit_page(
     blocks: list[Block] = [Facts(_glance(result), "At a glance")]
     blocks += _by_class(facts) + _confusions(facts, result["data"]["class_names"])
     blocks += _suspicious(suspects, facts)
+    blocks += _promised(facts)
     blocks += _shown_or_listed(torn, "The same, labelled differently", "torn", (
         f"{len(torn)} of the examples that are nearly the same as one with another label: of each pair at least one "
         "label is wrong."
@@ -207,6 +208,34 @@ def _confusions(facts: Plain, names: Sequence[str]) -> list[Block]:
         f"Expected: examples, as P(error) has it. Share: of the true class. "
         f"{f'The first {CONFUSIONS_SHOWN} of {len(some)}; more are in result.json.' if len(some) > len(body) else ''}",
     ))  # fmt: skip
+    return blocks
+
+
+def _promised(facts: Plain) -> list[Block]:
+    columns = [Column("Promise"), Column("Verdict"), Column("Number", ".3f"), Column("Because")]
+    body = [
+        [each["name"], each["verdict"], None if each["estimate"] is None else Estimate(**each["estimate"]),
+         each["because"]] for each in facts["promises"]
+    ]  # fmt: skip
+    blocks: list[Block] = [Table(columns, body, "promises", "Which promises hold", (
+        "Each by an interval of its own: of twenty promises that hold, about one may be said not to by chance."
+    ))]  # fmt: skip
+    told = facts["p_error"]
+    if told:
+        rows = [
+            {"name": f"P(error) {said:.1%}, {examples:,} labels", "value": value, "low": low, "high": high,
+             "said": said, "kind": CHECKED}
+            for said, examples, value, low, high in zip(
+                *(told[name] for name in ("said", "examples", "value", "low", "high")), strict=True)
+        ]  # fmt: skip
+        blocks.append(Figure(
+            chart_shares(rows, title="share of wrong labels", mark="said"),
+            f"Share of labels that are wrong, by their P(error): {_told(rows)}.", "reliability",
+            "How far P(error) can be taken at its word",
+            "Labels by their P(error), from sure to be right to sure to be wrong: the share that is wrong by checked "
+            "labels, with its interval; the upright stroke is the mean P(error). P(error) calibrated by the checked "
+            "labels is in examples.parquet.",
+        ))  # fmt: skip
     return blocks
 
 

@@ -20,12 +20,13 @@ NUMBERED = 12  # classes, up to which cells bear their number
 LEAST_NUMBER = 0.005
 
 
-def chart_shares(rows: Sequence[Row], *, title: str) -> altair.LayerChart:
+def chart_shares(rows: Sequence[Row], *, title: str, mark: str = "") -> altair.LayerChart:
     """Chart shares, a line each, in their order, with intervals or ranges as bars.
 
     Args:
         rows: name, value, low and high in [0, 1], and kind, `CHECKED` or `RANGE`.
         title: of the axis.
+        mark: the rows' name of another share, drawn as an upright stroke; "" for none.
     """
     import altair
 
@@ -50,7 +51,9 @@ def chart_shares(rows: Sequence[Row], *, title: str) -> altair.LayerChart:
         x=altair.X("low:Q", title=title, axis=x, scale=scale), x2="high:Q", strokeDash=dash
     )
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x=altair.X("value:Q", title=title, axis=x))
-    return altair.LayerChart(layer=[bars, points]).properties(width="container", height=LINE * max(len(rows), 3))
+    strokes = [base.mark_tick(thickness=2.5, size=16).encode(x=f"{mark}:Q", color=altair.value(OKABE_ITO["grey"]))]
+    layers = [bars, points, *(strokes if mark else [])]
+    return altair.LayerChart(layer=layers).properties(width="container", height=LINE * max(len(rows), 3))
 
 
 def chart_transition(cells: Sequence[Row], names: Sequence[str]) -> altair.LayerChart:
