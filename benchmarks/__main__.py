@@ -1,7 +1,7 @@
 """Run the benchmarks, one after the other: about four hours on two cores. Each writes its file in benchmarks/results.
 
 Those that need to be told where their data lies, or a rival, are left out, and run by themselves: weak_supervision
-FOLDER, label_errors FOLDER, annotators FOLDER, methods STORE.
+FOLDER, label_errors FOLDER, annotators FOLDER, methods STORE, audit_walk LABELS.npz PROBS.npz --work FOLDER.
 
     python -m benchmarks [NAME ...]
 """
@@ -21,6 +21,7 @@ BY_THEMSELVES = {
     "methods": "STORE",
     "label_errors": "FOLDER",
     "annotators": "FOLDER",
+    "audit_walk": "LABELS.npz PROBS.npz --work FOLDER",
 }  # with what they need
 
 
