@@ -33,6 +33,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
 
+from murk.audit import audit_labels
+from murk.audit.folder import result_of
 from murk.measure import Audit, audit_sample, exact_binomial, find_label_errors
 
 RESULTS = Path(__file__).parent / "results" / "label_errors.json"
@@ -51,7 +53,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def case(path: Path, number: int) -> dict[str, Any]:
     """Measure one case."""
     given = read(path)
-    found = detection(*given) | {"audits": audits(*given, number=number)}
+    found = detection(*given) | {"audits": audits(*given, number=number), "ranges": ranges(path)}
     print(f"{path.stem}: done", flush=True)
     return found
 
@@ -156,6 +158,38 @@ def measured_alone(folder: Path) -> dict[str, Any]:
             "range": [found.rate.low, found.rate.high], "flagged": float(found.flagged.mean())}  # fmt: skip
 
 
+def ranges(path: Path) -> dict[str, Any]:
+    """Count the classes, and the pairs of classes, whose stated range without an audit holds what is true."""
+    labels, truth, probs = read(path)
+    found = result_of(audit_labels(labels, probs), settings={}, data={}, seeds={}).facts
+    classes, size = found["classes"], len(found["classes"])
+    counted = np.zeros((size, size))
+    np.add.at(counted, (truth, labels), 1)
+    wrong = 1 - np.diagonal(counted) / counted.sum(0)
+    held = [each["range"]["low"] <= rate <= each["range"]["high"] for each, rate in zip(classes, wrong, strict=True)]
+    low, high = (np.array(found["transition"][end]) for end in ("low", "high"))
+    rows = counted / counted.sum(1, keepdims=True)
+    pairs = ((low <= rows) & (rows <= high))[~np.eye(size, dtype=np.bool_)]
+    first = [(int(each["true"]), int(each["label"])) for each in found["confusions"][:15]]
+    return {
+        "classes": size, "classes_held": int(sum(held)), "pairs": len(pairs), "pairs_held": int(pairs.sum()),
+        "first": len(first), "first_held": sum(bool(low[at] <= rows[at] <= high[at]) for at in first),
+    }  # fmt: skip
+
+
+def ranges_table(result: dict[str, Any]) -> str:
+    """Ranges by class and by pair of classes as a Markdown table."""
+    lines = [
+        "| case | classes held | pairs of classes held | of the 15 most frequent confusions |",
+        "|---|---|---|---|",
+    ]
+    for name, each in result["cases"].items():
+        told = each["ranges"]
+        cells = [f"{told[f'{kind}_held']} of {told[kind]}" for kind in ("classes", "pairs", "first")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def anonymous() -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
@@ -214,6 +248,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", help="where the cases lie, .npz")
     parser.add_argument("--audits", type=int, default=4000, help="simulated, of each size and way")
     parser.add_argument("--scale", action="store_true", help="measure large tables instead")
+    parser.add_argument("--ranges", action="store_true", help="measure only the ranges by class anew, without a rival")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.alone:
@@ -225,10 +260,13 @@ def main() -> None:
     result["machine"] = machine()
     if arguments.scale:
         result["scale"] = scale()
+    elif arguments.ranges:
+        for path in sorted(arguments.folder.glob("*.npz")):
+            result["cases"][path.stem]["ranges"] = ranges(path)
     else:
         result["cases"] = {path.stem: case(path, arguments.audits) for path in sorted(arguments.folder.glob("*.npz"))}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    print(detection_table(result), audits_table(result), scale_table(result), sep="\n")
+    print(detection_table(result), audits_table(result), ranges_table(result), scale_table(result), sep="\n")
 
 
 if __name__ == "__main__":

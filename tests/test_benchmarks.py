@@ -108,7 +108,8 @@ def test_label_errors_audits_and_large_tables_reach_their_bars_and_the_page_show
     result = json.loads(label_errors.RESULTS.read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     assert label_errors.detection_table(result) in page and label_errors.audits_table(result) in page
-    assert label_errors.scale_table(result) in page
+    assert label_errors.scale_table(result) in page and label_errors.ranges_table(result) in page
+    assert all(case["ranges"]["classes_held"] == case["ranges"]["classes"] for case in result["cases"].values())
     gains = []
     for case in result["cases"].values():
         best = max(score for name, score in case["f1"].items() if name != "murk")
@@ -125,6 +126,17 @@ def test_label_errors_audits_and_large_tables_reach_their_bars_and_the_page_show
     assert (million["examples"], million["classes"]) == (1_000_000, 1000) and million["seconds"] <= 30
     assert (wide["examples"], wide["classes"]) == (200_000, 5000)
     assert million["anonymous_mb"] <= 500 and wide["anonymous_mb"] <= 500
+
+
+def test_a_whole_audit_of_cifar_10n_says_what_is_true_and_the_page_shows_it(script):
+    walk = script("audit_walk")
+    result = json.loads(walk.RESULTS.read_text(encoding="utf-8"))
+    assert walk.table(result) in (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    for one in (result["trained"], result["brought"]):
+        low, high = one["range"]
+        assert low <= one["wrong"] <= high
+        assert one["rate"]["low"] <= one["wrong"] / one["examples"] <= one["rate"]["high"]
+        assert one["wrong_after"] < one["wrong"]
 
 
 def test_the_power_of_unmixed_probabilities_is_the_one_that_was_chosen(script):

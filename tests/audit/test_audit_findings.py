@@ -12,9 +12,10 @@ import pytest
 
 from murk.audit import audit_labels, audited_truth, read_given, write_audit, write_questions
 from murk.audit.folder import result_of
+from murk.data.tables import ParquetNumbers
 from murk.errors import DataError, InputError
 from murk.lab import read_result
-from murk.measure import Estimate, Range
+from murk.measure import Estimate, Range, TopK
 
 NAMES = ("cat", "dog", "=fox", "emu")
 T = np.array([[0.8, 0.2, 0, 0], [0, 0.9, 0.1, 0], [0, 0, 1, 0], [0.3, 0, 0.35, 0.35]])
@@ -203,6 +204,44 @@ def test_probabilities_and_labels_are_read_from_arrays_and_tables_alike(tmp_path
     mapped = read_given(tmp_path / "probs.npy", tmp_path / "labels.npy").probs
     assert isinstance(mapped, np.memmap)
     audit_labels(labels, mapped)
+
+
+def test_parquet_is_read_block_by_block_and_told_like_an_array(tmp_path: Path) -> None:
+    labels, _, probs = noisy(20_000)
+    columns = {f"probability_{name}": probs[:, k] for k, name in enumerate(NAMES)}
+    table = pa.table({"id": [f"i{i}" for i in range(20_000)], "label": labels, **columns})
+    pyarrow.parquet.write_table(table, tmp_path / "all.parquet", row_group_size=7000)
+    given = read_given(tmp_path / "all.parquet")
+    assert isinstance(given.probs, ParquetNumbers) and given.probs.shape == (20_000, 4)
+    for start, stop in ((0, 10), (5000, 15_000), (19_990, 30_000), (3, 4), (4, 4)):
+        assert (given.probs[start:stop] == probs[start:stop]).all()
+    whole, by_blocks = audit_labels(labels, probs), audit_labels(given.labels, given.probs)
+    assert (whole.errors.probability == by_blocks.errors.probability).all()
+    holed = table.set_column(2, "probability_cat", pa.array([None, *columns["probability_cat"][1:]]))
+    pyarrow.parquet.write_table(holed, tmp_path / "holed.parquet")
+    with pytest.raises(InputError, match="NaN"):
+        audit_labels(labels, read_given(tmp_path / "holed.parquet").probs)
+    pyarrow.parquet.write_table(
+        table.set_column(2, "probability_cat", pa.array(["a"] * 20_000)), tmp_path / "t.parquet"
+    )
+    with pytest.raises(InputError, match="expected numbers in column 'probability_cat'"):
+        read_given(tmp_path / "t.parquet")
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "all.parquet").read_bytes()[:-2000])
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_given(tmp_path / "cut.parquet")
+
+
+def test_the_likeliest_classes_of_thousands_are_read_from_one_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    classes = np.stack([rng.permutation(5000)[:3] for _ in range(300)])
+    parts = {"classes": classes, "probs": np.tile([0.8, 0.1, 0.05], (300, 1)), "label": classes[:, 0]}
+    np.savez(tmp_path / "top.npz", **parts, num_classes=5000)
+    given = read_given(tmp_path / "top.npz")
+    assert isinstance(given.probs, TopK) and given.probs.num_classes == 5000
+    assert not audit_labels(given.labels, given.probs).errors.flagged.any()
+    np.savez(tmp_path / "top.npz", **parts)
+    with pytest.raises(InputError, match="'num_classes'"):
+        read_given(tmp_path / "top.npz")
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from murk.data.array_file import ArrayFile
-from murk.data.tables import TABLE_ENDINGS, Table, open_table
+from murk.data.tables import PARQUET_ENDINGS, TABLE_ENDINGS, ParquetNumbers, Table, open_table
 from murk.errors import DataError, InputError, refuse
+from murk.measure import TopK
 
 __all__ = ["Given", "read_embeddings", "read_given"]
 
 ARRAYS = (".npy", ".npz")
 PROBS, LABELS, EMBEDDINGS, PREFIX = "probs", "label", "embeddings", "probability_"
+CLASSES, NUM_CLASSES = "classes", "num_classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class Given:
 
     Attributes:
         labels: int [N].
-        probs: float [N, K], a memory map where it lies in an .npy.
+        probs: float [N, K], a memory map where it lies in an .npy, `ParquetNumbers` of Parquet; or `TopK`.
         class_names: K, or None where none are told.
         ids: [N], or None.
     """
@@ -40,8 +42,9 @@ class Given:
 def read_given(probs: str | Path, labels: str | Path | None = None, *, classes: Sequence[str] | None = None) -> Given:
     """Read probabilities, and labels that lie in another file or beside them.
 
-    Probabilities: an .npy [N, K] (mapped, of any size), an .npz that holds `probs`, or a table (.parquet, .csv, .jsonl)
-    with a column for each class, `probability_NAME`, as `murk predict` writes it. Labels: an .npy [N] of integers, an
+    Probabilities: an .npy [N, K] (mapped, of any size), an .npz that holds `probs`, or a table (.parquet of any size,
+    .csv, .jsonl) with a column for each class, `probability_NAME`, as `murk predict` writes it. An .npz with `classes`
+    [N, k], `probs` [N, k] and `num_classes` has the likeliest classes only. Labels: an .npy [N] of integers, an
     .npz that holds `label`, or a table with a column `label`: names of classes, or their numbers. Where both are tables
     with a column `id`, they are brought together by it.
 
@@ -63,14 +66,22 @@ def read_given(probs: str | Path, labels: str | Path | None = None, *, classes: 
             raise DataError(f"there is no file {path}; check the path")
     values, names, ids = _probs(paths[0])
     names = names if classes is None else tuple(map(str, classes))
-    codes, own = _labels(paths[1], names, values.shape[1] if values.ndim == 2 else 0)
+    size, num_classes = _size(values)
+    codes, own = _labels(paths[1], names, num_classes)
     if ids is not None and own is not None and labels is not None:
         codes = codes[_order(ids, own)]
-    elif len(codes) != len(values):
+    elif len(codes) != size:
         raise InputError(
-            f"{len(values)} rows of probabilities, but {len(codes)} labels came; give both with an id, or in one order"
+            f"{size} rows of probabilities, but {len(codes)} labels came; give both with an id, or in one order"
         )
     return Given(codes, values, names, own if ids is None else ids)
+
+
+def _size(values: Any) -> tuple[int, int]:
+    """Give the number of rows, and of classes."""
+    if isinstance(values, TopK):
+        return len(values.probs), values.num_classes
+    return len(values), values.shape[1] if values.ndim == 2 else 0
 
 
 def read_embeddings(path: str | Path) -> Any:
@@ -90,20 +101,35 @@ def read_embeddings(path: str | Path) -> Any:
 
 def _probs(path: Path) -> tuple[Any, tuple[str, ...] | None, np.ndarray | None]:
     if path.suffix.lower() in ARRAYS:
-        return _array(path, PROBS), None, None
-    table = open_table(path)
-    columns = [name for name in table.names if name.startswith(PREFIX)]
+        return _array_of_probs(path), None, None
+    if path.suffix.lower() in PARQUET_ENDINGS:
+        held, metadata = ParquetNumbers.names(path)
+        columns = _of_classes(held, path.name)
+        values: Any = ParquetNumbers(path, columns)
+        ids = _ids(open_table(path, columns=["id"])) if "id" in held else None
+    else:
+        table = open_table(path)
+        columns, metadata = _of_classes(table.names, table.where), table.metadata
+        values = np.stack([table.numbers(name) for name in columns], axis=1).astype(np.float32)
+        ids = _ids(table)
+    names, told = tuple(name.removeprefix(PREFIX) for name in columns), metadata.get(b"class_names")
+    if told is not None and set(found := _names(told)) == set(names):
+        values = (
+            ParquetNumbers(path, [PREFIX + name for name in found]) if isinstance(values, ParquetNumbers)
+            else values[:, [names.index(name) for name in found]]
+        )  # fmt: skip
+        names = found
+    return values, names, ids
+
+
+def _of_classes(names: Sequence[str], where: str) -> list[str]:
+    """Find the columns of probabilities."""
+    columns = [name for name in names if name.startswith(PREFIX)]
     if len(columns) < 2:
         raise InputError(
-            f"probabilities in a table are columns {PREFIX}NAME, one a class, but {table.where} has {len(columns)} such"
+            f"probabilities in a table are columns {PREFIX}NAME, one a class, but {where} has {len(columns)} such"
         )
-    values = np.stack([table.numbers(name) for name in columns], axis=1).astype(np.float32)
-    told = table.metadata.get(b"class_names")
-    names = tuple(name.removeprefix(PREFIX) for name in columns)
-    if told is not None and set(found := _names(told)) == set(names):
-        values = values[:, [names.index(name) for name in found]]
-        names = found
-    return values, names, _ids(table)
+    return columns
 
 
 def _names(told: bytes) -> tuple[str, ...]:
@@ -117,9 +143,12 @@ def _names(told: bytes) -> tuple[str, ...]:
 def _labels(path: Path, names: tuple[str, ...] | None, num_classes: int) -> tuple[np.ndarray, np.ndarray | None]:
     if path.suffix.lower() in ARRAYS:
         return np.asarray(_array(path, LABELS)), None
-    table = open_table(path)
+    nameless = f"labels in a table are a column {LABELS!r}, but {path.name} has none"
+    if path.suffix.lower() in PARQUET_ENDINGS and LABELS not in ParquetNumbers.names(path)[0]:
+        raise InputError(nameless)
+    table = open_table(path, columns=[LABELS, "id"])
     if LABELS not in table.names:
-        raise InputError(f"labels in a table are a column {LABELS!r}, but {table.where} has none")
+        raise InputError(nameless)
     coded = table.coded(LABELS)
     numbers = {str(k): k for k in range(num_classes)}
     by_name = numbers if names is None else {name: k for k, name in enumerate(names)}
@@ -138,6 +167,16 @@ def _labels(path: Path, names: tuple[str, ...] | None, num_classes: int) -> tupl
 
 def _ids(table: Table) -> np.ndarray | None:
     return table.coded("id").array("ids") if "id" in table.names else None
+
+
+def _array_of_probs(path: Path) -> Any:
+    """Read all classes' probabilities, or those of the likeliest classes, beside which stand which they are."""
+    held = ArrayFile(path)
+    if path.suffix.lower() == ".npy" or CLASSES not in held:
+        return _array(path, PROBS)
+    if NUM_CLASSES not in held or np.ndim(held[NUM_CLASSES]) or np.asarray(held[NUM_CLASSES]).dtype.kind not in "iu":
+        raise InputError(f"{path.name} names the likeliest {CLASSES} only; say how many there are in {NUM_CLASSES!r}")
+    return TopK(held[CLASSES], _array(path, PROBS), num_classes=int(held[NUM_CLASSES]))
 
 
 def _array(path: Path, name: str) -> Any:

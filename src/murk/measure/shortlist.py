@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -36,6 +36,23 @@ class TopK:
     classes: Any
     probs: Any
     num_classes: int
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """A table of numbers of which rising blocks of rows are read, such as `murk.data.tables.ParquetNumbers`."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    ndim: int
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        ...
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Read a block of rows."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,7 @@ def read_shortlist(labels: Any, probs: Any, *, longest: int = LONGEST, rows_at_o
 
     Args:
         labels: int [N] in [0, K).
-        probs: float [N, K], rows sum to one; or `TopK`.
+        probs: float [N, K], rows sum to one, an array or `Rows`; or `TopK`.
         longest: classes kept, m <= longest.
         rows_at_once: of a block; None for what fits 8 MiB.
 
@@ -100,7 +117,7 @@ def read_shortlist(labels: Any, probs: Any, *, longest: int = LONGEST, rows_at_o
 class _Table:
     """Probabilities as they came: whole rows, or their likeliest classes."""
 
-    probs: np.ndarray
+    probs: np.ndarray | Rows
     classes: np.ndarray | None
     num_classes: int
 
@@ -108,7 +125,7 @@ class _Table:
     def of(cls, probs: Any) -> _Table:
         if isinstance(probs, TopK):
             return cls(*_read_top(probs))
-        array = read_array(probs, what="probabilities")
+        array = probs if isinstance(probs, Rows) else read_array(probs, what="probabilities")
         if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind != "f":
             raise InputError(
                 f"expected probabilities, floats [N, K] with K >= 2, but {array.dtype} of shape {array.shape} came"

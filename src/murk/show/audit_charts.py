@@ -18,6 +18,7 @@ CHECKED, RANGE = "by checked labels: interval", "by two opposite assumptions: ra
 LINE = 24  # pixels
 NUMBERED = 12  # classes, up to which cells bear their number
 LEAST_NUMBER = 0.005
+SIGN, MOST_ROOM = 7.5, 240  # pixels of a sign at the side, and of all
 
 
 def chart_shares(rows: Sequence[Row], *, title: str, mark: str = "") -> altair.LayerChart:
@@ -43,7 +44,7 @@ def chart_shares(rows: Sequence[Row], *, title: str, mark: str = "") -> altair.L
              altair.Tooltip("low:Q", title="from", format=".2%"),
              altair.Tooltip("high:Q", title="to", format=".2%")]  # fmt: skip
     base = altair.Chart(altair.Data(values=[dict(row) for row in rows])).encode(  # type: ignore[no-untyped-call]
-        y=altair.Y("name:N", sort=names, title=None, axis=altair.Axis(labelLimit=260, domain=False, ticks=False)),
+        y=altair.Y("name:N", sort=names, title=None, axis=_side(names)),
         color=colour, tooltip=hover,
     )  # fmt: skip
     scale = altair.Scale(domain=[0, min(1.0, 1.05 * max(row["high"] for row in rows) or 1.0)])
@@ -69,7 +70,7 @@ def chart_transition(cells: Sequence[Row], names: Sequence[str]) -> altair.Layer
         x=altair.X("label:N", sort=list(names), title="label",
                    axis=altair.Axis(orient="top", labelAngle=-40, labelLimit=120, domain=False, ticks=False)),
         y=altair.Y("true:N", sort=list(names), title="true class",
-                   axis=altair.Axis(labelLimit=160, domain=False, ticks=False)),
+                   axis=_side(names)),
         tooltip=[altair.Tooltip("true:N", title="true class"), altair.Tooltip("label:N", title="label"),
                  altair.Tooltip("value:Q", title="share", format=".2%"),
                  altair.Tooltip("low:Q", title="from", format=".2%"),
@@ -87,3 +88,13 @@ def chart_transition(cells: Sequence[Row], names: Sequence[str]) -> altair.Layer
             text=altair.Text("value:Q", format=".0%"), color=dark, opacity=seen
         ))  # fmt: skip
     return altair.LayerChart(layer=layers).properties(width="container", height=LINE * max(len(names), 5) + 20)
+
+
+def _side(names: Sequence[str]) -> altair.Axis:
+    """Give room to names at the side, whatever font they are drawn in."""
+    import altair
+
+    longest = max((len(name) for name in names), default=0)
+    return altair.Axis(
+        labelLimit=MOST_ROOM, minExtent=min(SIGN * longest, MOST_ROOM), domain=False, ticks=False
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ MOST_ROWS, MOST_COLUMNS = 200_000_000, 100_000  # of any table
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}  # bytes of a value in memory
 
 
-def parquet_rows(paths: Sequence[Path], *, held: int = 0) -> Any:
+def parquet_rows(paths: Sequence[Path], *, held: int = 0, columns: Sequence[str] | None = None) -> Any:
     """The rows of Parquet files with the same columns, one below the other, in bounded memory.
 
     Text and bytes come as dictionaries, so that a cell that is repeated is held once. What the files say of themselves
@@ -21,6 +21,7 @@ def parquet_rows(paths: Sequence[Path], *, held: int = 0) -> Any:
     Args:
         paths: of the files.
         held: bytes of memory that others fill already.
+        columns: to read, those that there are; None for all.
 
     Raises:
         ValueError, OSError, pyarrow.ArrowException: damaged, too large, or with different columns.
@@ -28,40 +29,43 @@ def parquet_rows(paths: Sequence[Path], *, held: int = 0) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    rows, columns, unpacked, texts = 0, 0, held, []
+    rows, width, unpacked, texts = 0, 0, held, []
     for path in paths:
         with parquet.ParquetFile(path) as file:
             told, schema = file.metadata, file.schema
-        leaves = [schema.column(leaf) for leaf in range(len(schema))]
-        texts.append([leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"])
-        rows, columns = rows + told.num_rows, max(columns, told.num_columns)
+        leaves = {
+            leaf: column for leaf in range(len(schema))
+            if (column := schema.column(leaf)) is not None and (columns is None or column.path.split(".")[0] in columns)
+        }  # fmt: skip
+        texts.append([leaf.path for leaf in leaves.values() if leaf.physical_type == "BYTE_ARRAY"])
+        rows, width = rows + told.num_rows, max(width, told.num_columns)
         unpacked += sum(_decoded_size(told, group, leaves) for group in range(told.num_row_groups))
-    if not 0 <= rows <= MOST_ROWS or columns > MOST_COLUMNS or not 0 <= unpacked <= LARGEST_UNPACKED:
-        raise ValueError(f"it says it holds {rows:,} rows, {columns:,} columns and {unpacked:,} bytes in memory, above "
+    if not 0 <= rows <= MOST_ROWS or width > MOST_COLUMNS or not 0 <= unpacked <= LARGEST_UNPACKED:
+        raise ValueError(f"it says it holds {rows:,} rows, {width:,} columns and {unpacked:,} bytes in memory, above "
                          f"{MOST_ROWS:,}, {MOST_COLUMNS:,} or {LARGEST_UNPACKED:,}; split it")  # fmt: skip
     groups: list[Any] = []
     for path, as_dictionary in zip(paths, texts, strict=True):
         with parquet.ParquetFile(path, read_dictionary=as_dictionary) as file:
-            groups.extend(_within_memory(file, held + sum(group.nbytes for group in groups)))
+            groups.extend(_within_memory(file, held + sum(group.nbytes for group in groups), columns))
     return pa.concat_tables(groups)
 
 
-def _within_memory(file: Any, held: int) -> Iterator[Any]:
+def _within_memory(file: Any, held: int, columns: Sequence[str] | None) -> Iterator[Any]:
     """The row groups of an open file as long as they fit beside what is held; one without rows if it has none."""
     if not file.num_row_groups:
-        yield file.read()
+        yield file.read(columns=columns)
     for group in range(file.num_row_groups):
-        rows = file.read_row_group(group)
+        rows = file.read_row_group(group, columns=columns)
         held += rows.nbytes
         if held > LARGEST_UNPACKED:
             raise ValueError(f"it fills more than {LARGEST_UNPACKED:,} bytes of memory; split it")
         yield rows
 
 
-def _decoded_size(told: Any, group: int, leaves: Sequence[Any]) -> int:
+def _decoded_size(told: Any, group: int, leaves: Mapping[int, Any]) -> int:
     """Bytes in memory of a row group: of numbers all values, of text and bytes a code a value and each text once."""
     size = 0
-    for leaf, column in enumerate(leaves):
+    for leaf, column in leaves.items():
         chunk = told.row_group(group).column(leaf)
         if min(chunk.num_values, chunk.total_uncompressed_size) < 0:
             raise ValueError("it says it holds less than nothing")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ _DEEPEST = 32  # brackets within brackets of a JSON line: deeper ones would exha
 _NOTE = 64 << 20  # bytes of JSON beside a table: the matrices of a noise model are part of it
 
 
-def open_table(path: Path, *, may_be_empty: bool = False) -> Table:
+def open_table(path: Path, *, may_be_empty: bool = False, columns: Sequence[str] | None = None) -> Table:
     """Open a table by its ending.
 
     .csv and .tsv: UTF-8 with or without a mark, separated by comma, semicolon or tab (whichever the header holds most
@@ -33,6 +33,7 @@ def open_table(path: Path, *, may_be_empty: bool = False) -> Table:
     Args:
         path: of the file.
         may_be_empty: whether a table without rows will do.
+        columns: that are needed, those that there are: of Parquet no other is read; None for all.
 
     Raises:
         InputError: another ending.
@@ -44,7 +45,7 @@ def open_table(path: Path, *, may_be_empty: bool = False) -> Table:
         raise InputError(f"expected a table that ends in {', '.join(TABLE_ENDINGS)}, got {path.name!r}; convert it")
     if not path.is_file():
         raise DataError(f"expected a table at {str(path)!r}, got no file there; check the path")
-    table = _opened(path, ending)
+    table = _opened(path, ending, columns)
     check_table(str(path), table, may_be_empty=may_be_empty)
     return Table(path.name, table, numbers_are_text=ending in CSV_ENDINGS)
 
@@ -77,13 +78,13 @@ def told_facts(path: Path, metadata: dict[bytes, bytes]) -> dict[str, Any]:
     return facts if isinstance(facts, dict) and "num_classes" in facts else {}
 
 
-def _opened(path: Path, ending: str) -> Any:
+def _opened(path: Path, ending: str, columns: Sequence[str] | None) -> Any:
     import pyarrow as pa
 
     kind, hint, reader = {
         "c": ("CSV", "save it as UTF-8 with one header line, every row as wide as it", _csv),
         "t": ("CSV", "save it as UTF-8 with one header line, every row as wide as it", _csv),
-        "p": ("Parquet", "write it again", lambda path: parquet_rows([path])),
+        "p": ("Parquet", "write it again", lambda path: parquet_rows([path], columns=columns)),
         "j": ("JSON lines", "write one object a line, in UTF-8, a column always of one kind", _json_lines),
         "n": ("JSON lines", "write one object a line, in UTF-8, a column always of one kind", _json_lines),
     }[ending[1]]
