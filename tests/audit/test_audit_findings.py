@@ -206,7 +206,11 @@ def test_probabilities_and_labels_are_read_from_arrays_and_tables_alike(tmp_path
     audit_labels(labels, mapped)
 
 
-def test_parquet_is_read_block_by_block_and_told_like_an_array(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1 << 25, 1])
+def test_parquet_is_read_block_by_block_and_told_like_an_array(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("murk.data.tables.parquet_numbers.NUMBERS_AT_ONCE", at_once)
     labels, _, probs = noisy(20_000)
     columns = {f"probability_{name}": probs[:, k] for k, name in enumerate(NAMES)}
     table = pa.table({"id": [f"i{i}" for i in range(20_000)], "label": labels, **columns})

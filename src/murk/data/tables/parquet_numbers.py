@@ -13,13 +13,15 @@ from murk.errors import DataError, InputError
 __all__ = ["ParquetNumbers"]
 
 ROWS_AT_ONCE = 8192
+NUMBERS_AT_ONCE = 1 << 25  # of a row group that is decoded whole
 
 
 class ParquetNumbers:
     """Columns of numbers of a Parquet file as an array [N, D] of float32 of which rising blocks of rows are read.
 
     A block is a slice of rows with step 1. Blocks that rise read the file once; one that lies before the last begins
-    again. An empty cell is NaN.
+    again. An empty cell is NaN. In memory is one row group of up to 33 million numbers, or of a larger one some
+    megabyte a column.
 
     Args:
         path: of the file.
@@ -103,13 +105,20 @@ class ParquetNumbers:
     def _read(self) -> Iterator[np.ndarray]:
         import pyarrow.parquet
 
-        with pyarrow.parquet.ParquetFile(self._path, buffer_size=1 << 16) as file:
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=self._columns):
-                by_name = {name: batch.column(name) for name in self._columns}
-                block = np.empty((batch.num_rows, len(self._columns)), np.float32)
-                for at, name in enumerate(self._columns):
-                    block[:, at] = by_name[name].to_numpy(zero_copy_only=False)
-                yield block
+        with pyarrow.parquet.ParquetFile(self._path) as file:
+            for group in range(file.num_row_groups):
+                yield from self._group(file, group)
+
+    def _group(self, file: Any, group: int) -> Iterator[np.ndarray]:
+        if file.metadata.row_group(group).num_rows * len(self._columns) <= NUMBERS_AT_ONCE:
+            parts = file.read_row_group(group, columns=self._columns).to_batches(ROWS_AT_ONCE)
+        else:  # this way each column holds a page of its own in memory: much where columns are many
+            parts = file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=self._columns)
+        for part in parts:
+            block = np.empty((part.num_rows, len(self._columns)), np.float32)
+            for at, name in enumerate(self._columns):
+                block[:, at] = part.column(name).to_numpy(zero_copy_only=False)
+            yield block
 
     def _checked(self, told: Any) -> Any:
         import pyarrow as pa
