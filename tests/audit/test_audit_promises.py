@@ -8,8 +8,9 @@ import pyarrow.parquet
 import pytest
 
 from murk.audit import audit_labels, promises, write_corrected
-from murk.audit.promises import HOLDS, NOT, UNKNOWN
+from murk.audit.promises import HOLDS, NOT, UNKNOWN, _near
 from murk.errors import InputError
+from murk.measure import Estimate
 
 
 def audited(flip: float, *, checked: int, sure: float = 0.8) -> tuple[list[str], float]:
@@ -33,7 +34,7 @@ def test_clean_labels_keep_their_promises_and_a_class_named_another_breaks_them(
 
 def test_without_checked_labels_and_with_few_nothing_is_said() -> None:
     assert audited(0.4, checked=0)[0] == [UNKNOWN] * 4
-    assert audited(0.4, checked=12)[0][0] == UNKNOWN
+    assert audited(0.4, checked=12)[0][:3] == [UNKNOWN] * 3
 
 
 def test_corrected_labels_are_as_checked_else_as_suggested_else_as_they_were(tmp_path: Path) -> None:
@@ -55,3 +56,12 @@ def test_corrected_labels_are_as_checked_else_as_suggested_else_as_they_were(tmp
     assert table.column_names == ["id", "label", "was"] and table["label"].to_pylist()[3] == "=cat"
     with pytest.raises(InputError, match=r"\.csv or \.parquet"):
         write_corrected(tmp_path / "all.txt", found)
+
+
+def test_an_interval_near_the_promised_number_holds_and_one_on_the_edge_says_nothing() -> None:
+    def judged(low: float, high: float) -> str:
+        return _near(Estimate((low + high) / 2, low, high, 0.95, "made"), 0.5, "because")[0]
+
+    assert judged(0.49, 0.51) == judged(0.505, 0.515) == HOLDS
+    assert judged(0.3, 0.45) == judged(0.53, 0.6) == NOT
+    assert judged(0.4, 0.6) == judged(0.51, 0.55) == UNKNOWN

@@ -13,6 +13,7 @@ __all__ = ["HOLDS", "NOT", "UNKNOWN", "Promise", "promises"]
 
 HOLDS, NOT, UNKNOWN = "holds", "does not hold", "cannot say"
 COVERAGE = 0.9
+NEAR = 0.02  # two numbers that are no further apart are the same
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def promises(found: Findings) -> tuple[Promise, ...]:
     """Judge the promises of these labels: of plain training, of a score, of P(error), of conformal sets.
 
     Each verdict rests on an interval of its own, at the audit's level: of twenty that hold, about one may be said not
-    to, where nothing but chance speaks.
+    to, where nothing but chance speaks. Two numbers are the same where they are within two points of each other.
 
     Args:
         found: an audit; without checked labels nothing can be said.
@@ -47,7 +48,7 @@ def promises(found: Findings) -> tuple[Promise, ...]:
         >>> probs = np.where(np.eye(3)[labels] > 0, 0.9, 0.05)
         >>> found = audit_labels(labels, probs, checked=(np.arange(100), labels[:100]))
         >>> [promise.verdict for promise in promises(found)]
-        ['holds', 'holds', 'cannot say', 'holds']
+        ['holds', 'cannot say', 'cannot say', 'holds']
     """
     return (_plain_training(found), _score(found), _chances(found), _sets(found))
 
@@ -68,23 +69,25 @@ def _plain_training(found: Findings) -> Promise:
 
 def _score(found: Findings) -> Promise:
     agree = float((found.predicted == found.labels).mean())
-    name = f"Accuracy measured on these labels ({agree:.1%}) is the accuracy."
-    if found.accuracy is None:
-        return Promise(name, UNKNOWN, "no label was checked", None)
-    inside = found.accuracy.low <= agree <= found.accuracy.high
-    return Promise(name, HOLDS if inside else NOT, "accuracy by checked labels", found.accuracy)
+    name = f"Accuracy measured on these labels ({agree:.1%}) is the accuracy, within {NEAR:.0%}."
+    return Promise(name, *_near(found.accuracy, agree, "accuracy by checked labels"), found.accuracy)
 
 
 def _chances(found: Findings) -> Promise:
     mean = float(found.errors.probability.mean())
-    name = f"P(error) adds up ({mean:.1%}) to the share of wrong labels."
-    if found.noise_rate is None:
-        return Promise(name, UNKNOWN, "no label was checked", None)
-    rate = found.noise_rate
-    if rate.high - rate.low > max(mean, float(rate.value)):
-        return Promise(name, UNKNOWN, "too few labels were checked to tell", rate)
-    inside = rate.low <= mean <= rate.high
-    return Promise(name, HOLDS if inside else NOT, "share of wrong labels by checked ones", rate)
+    name = f"P(error) adds up ({mean:.1%}) to the share of wrong labels, within {NEAR:.0%}."
+    told = _near(found.noise_rate, mean, "share of wrong labels by checked ones")
+    return Promise(name, *told, found.noise_rate)
+
+
+def _near(estimate: Estimate | None, promised: float, because: str) -> tuple[str, str]:
+    """Judge whether a number is the promised one."""
+    if estimate is None:
+        return UNKNOWN, "no label was checked"
+    if estimate.low > promised + NEAR or estimate.high < promised - NEAR:
+        return NOT, because
+    near = promised - NEAR <= estimate.low and estimate.high <= promised + NEAR
+    return (HOLDS, because) if near else (UNKNOWN, f"{because}: too few were checked")
 
 
 def _sets(found: Findings) -> Promise:

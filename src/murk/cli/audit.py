@@ -164,7 +164,9 @@ def audit(
     found = subject.found
     if embeddings is not None:
         table = read_embeddings(embeddings)
-        found = found.with_embeddings(table if subject.rows is None else table[subject.rows])
+        if subject.rows is not None and subject.pictured is not None and len(table) == len(subject.pictured.source):
+            table = table[subject.rows]  # of all examples, those with votes
+        found = found.with_embeddings(table)
     if audited is not None:
         found = found.with_checked(*audited_truth(audited, found))
     settings = {**subject.settings, "audited": None if audited is None else audited.name, "sample": sample}
