@@ -69,6 +69,16 @@ def test_bad_input_is_told_in_one_line_and_nothing_is_written(murk, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("")
     assert "holds other things" in murk(ASKED).stderr
+    (tmp_path / "out" / "result.json").write_text("{}")
+    assert "holds other things (mine.txt, result.json)" in murk(ASKED).stderr
+
+
+def test_beside_an_audit_anything_may_lie_and_stays(murk, tmp_path):
+    lay_out(tmp_path)
+    line = f"{ASKED} --corrected out/right.csv"
+    assert murk(line).exit_code == 0
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    assert murk(line).exit_code == 0 and (tmp_path / "out" / "mine.txt").read_text() == "mine"
 
 
 def test_images_are_shown_and_embeddings_tell_what_is_the_same(murk, murk_json, pets, tmp_path):

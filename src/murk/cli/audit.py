@@ -46,9 +46,8 @@ from murk.cli.progress import progress_bar
 from murk.cli.train import teller
 from murk.cli.voted import voted
 from murk.data import as_source
-from murk.errors import InputError, refuse
-from murk.lab import FOUND
-from murk.lab.result import FACTS
+from murk.errors import DataError, InputError, refuse
+from murk.lab import FOUND, read_result
 from murk.learn import cross_fit
 
 __all__ = ["audit"]
@@ -256,13 +255,22 @@ def _of_data(
 
 
 def _refuse_foreign(out: Path) -> None:
-    """Refuse a folder that holds what no audit wrote."""
+    """Refuse a folder that holds what no audit wrote; beside an audit anything may lie, and stays."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder by -o")
-    known = (EXAMPLES, LISTED, FACTS, QUESTIONS, FOLDS, PAGE, CHECK_PAGE)
+    if _is_audit(out):
+        return
+    known = (EXAMPLES, LISTED, QUESTIONS, FOLDS, PAGE, CHECK_PAGE)
     strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(known)] if out.exists() else []
     if strange:
         raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")
+
+
+def _is_audit(out: Path) -> bool:
+    try:
+        return read_result(out).command == "audit"
+    except DataError:
+        return False
 
 
 def _print_found(found: Findings, result: dict[str, Any], out: Path, questions: int) -> None:
