@@ -88,7 +88,7 @@ def find_neighbours(embeddings: Any, *, count: int = COUNT) -> Neighbours:
         >>> table = rng.normal(size=(300, 8))
         >>> table[7] = table[3] + 1e-5
         >>> found = find_neighbours(table)
-        >>> np.flatnonzero(found.copies).tolist(), found.copy_of[7]
+        >>> np.flatnonzero(found.copies).tolist(), int(found.copy_of[7])
         ([3, 7], 3)
 
     Source: Levina and Bickel 2005 (dimension); Sun, Ming, Zhu and Li 2022 (distance to the k-th neighbour of normalised
