@@ -73,11 +73,39 @@ def test_intervals_are_narrower_than_those_of_as_many_labels_drawn_simply_where_
     assert np.mean(narrower) < 0.85
 
 
+@pytest.mark.parametrize(("classes", "size"), [(100, 60), (100, 200), (10, 60), (10, 200)])
+def test_intervals_per_class_cover_where_most_strata_of_a_class_have_no_answer(classes: int, size: int) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, classes, 20_000)
+    chance = rng.beta(0.3, 2, 20_000)
+    wrong = rng.random(20_000) < chance
+    labels = np.where(wrong, (truth + rng.integers(1, classes, 20_000)) % classes, truth)
+    per_class = np.array([wrong[labels == k].mean() for k in range(classes)])
+    held = np.zeros(classes)
+    for seed in range(100):
+        where = audit_sample(chance, size, seed=seed)
+        told = Audit(labels, chance, where, truth[where], num_classes=classes).noise_rate_per_class()
+        held += (told.low <= per_class) & (per_class <= told.high)
+    assert not covers_too_little(int(held.sum()), 100 * classes)
+    assert not any(covers_too_little(int(each), 100) for each in held)
+
+
+def test_intervals_cover_for_a_set_that_was_checked_nearly_whole() -> None:
+    for wrong in (1, 6, 20):
+        truth = (np.arange(45) < wrong).astype(int)
+        held = 0
+        for seed in range(300):
+            where = np.random.default_rng(seed).choice(45, 44, replace=False)
+            told = Audit(np.zeros(45, int), np.full(45, 0.3), where, truth[where], num_classes=2).noise_rate()
+            held += told.low <= wrong / 45 <= told.high
+        assert not covers_too_little(held, 300)
+
+
 def test_strata_that_are_known_whole_leave_nothing_open() -> None:
     told = stratified_share([3, 0], [30, 10], [30, 10])
     assert told.low == told.value == told.high == pytest.approx(3 / 40)
-    half = stratified_share([3], [30], [60])
-    assert half.low >= 3 / 60 and half.high <= 1 - 27 / 60
+    half, one = stratified_share([3], [30], [60]), exact_binomial(3, 30)
+    assert one.low < half.low < half.high < one.high
     one = exact_binomial(3, 30)
     infinite = stratified_share([3], [30], [10**9])
     assert (infinite.low, infinite.high) == pytest.approx((one.low, one.high), abs=1e-6)
@@ -86,6 +114,10 @@ def test_strata_that_are_known_whole_leave_nothing_open() -> None:
 def test_a_stratum_without_a_sample_is_open_between_zero_and_one() -> None:
     told = stratified_share([0, 0], [0, 50], [50, 50])
     assert told.low == 0 and told.high >= 0.5 and told.value == pytest.approx(0.25)
+    guessed = stratified_share([0, 0], [0, 50], [50, 50], expected=[0.1, 0.7])
+    assert (guessed.low, guessed.high) == (told.low, told.high) and guessed.value == pytest.approx(0.05)
+    nothing = stratified_share([[0] * 5], [[0] * 5], [[100] * 5])
+    assert (nothing.low, nothing.value, nothing.high) == (0, 0.5, 1)
     assert stratified_share([[0, 1], [2, 2]], [[5, 5], [5, 5]], [[9, 9], [9, 9]]).value.shape == (2,)
 
 
@@ -187,3 +219,11 @@ def test_calibrated_chances_are_nearer_to_the_truth_and_few_answers_change_littl
     asked = chosen[(said[chosen] > 0.5) == (truth[chosen] > 0)][:2]  # two answers that were to be expected
     two = Audit(labels, said, asked, truth[asked], num_classes=2).calibrated()
     assert np.abs(two - said).max() < 0.1
+
+
+def test_strata_without_an_answer_are_taken_at_their_word_by_the_estimate_and_left_open_by_the_interval() -> None:
+    chance = np.r_[np.full(500, 0.01), np.full(500, 0.2)]
+    audit = Audit(np.zeros(1000, int), chance, np.arange(100), np.zeros(100, int), num_classes=2)
+    told = audit.noise_rate()
+    assert told.value == pytest.approx(0.1) and told.low == 0 and told.high >= 0.5
+    assert audit.noise_rate_per_class().value[0] == pytest.approx(0.1)

@@ -148,31 +148,35 @@ class Audit:
 
         The interval covers at its level where P(error) is poor, too: that makes it wide, not wrong.
         """
-        return self.share(self.wrong, confidence_level=confidence_level)
+        return self.share(self.wrong, expected=self._mean_chances, confidence_level=confidence_level)
 
     def noise_rate_per_class(self, *, confidence_level: float = 0.95) -> Estimate:
         """Estimate the share of wrong labels among the examples labelled with each class, [K].
 
-        A class of which nobody is labelled has the interval [0, 1], as has one of which nothing was checked.
+        A class of which nobody is labelled has the interval [0, 1], as has one of which nothing was checked. Of strata
+        of a class of which nothing was checked the estimate takes the mean P(error), and the interval leaves all open.
         """
         count, classes = len(CUTS) + 1, self.num_classes
         cell = self.labels * count + self.strata
         checked = cell[self.indices]
 
-        def counted(cells: np.ndarray) -> np.ndarray:
-            return np.bincount(cells, minlength=classes * count).reshape(classes, count)
+        def counted(cells: np.ndarray, weights: Any = None) -> np.ndarray:
+            return np.bincount(cells, weights=weights, minlength=classes * count).reshape(classes, count)
 
         sizes = counted(cell)
         sizes[sizes.sum(1) == 0, 0] = 1
+        chance = counted(cell, np.asarray(self.probability, dtype=np.float64)) / np.maximum(sizes, 1)
         return stratified_share(
-            counted(checked[self.wrong]), counted(checked), sizes, confidence_level=confidence_level
-        )
+            counted(checked[self.wrong]), counted(checked), sizes, expected=np.clip(chance, 0, 1),
+            confidence_level=confidence_level,
+        )  # fmt: skip
 
-    def share(self, hit: Any, *, confidence_level: float = 0.95) -> Estimate:
+    def share(self, hit: Any, *, expected: Any = 0.5, confidence_level: float = 0.95) -> Estimate:
         """Estimate the share of anything among all N, from which of the checked examples have it.
 
         Args:
             hit: bool [n], of each example checked, in their order.
+            expected: in [0, 1], or [5] of the strata: the share that is taken where a stratum has no answer.
             confidence_level: in (0, 1).
 
         Raises:
@@ -186,8 +190,15 @@ class Audit:
         strata, count = self.strata[self.indices], len(CUTS) + 1
         return stratified_share(
             np.bincount(strata[hits], minlength=count), np.bincount(strata, minlength=count),
-            np.bincount(self.strata, minlength=count), confidence_level=confidence_level,
+            np.bincount(self.strata, minlength=count), expected=expected, confidence_level=confidence_level,
         )  # fmt: skip
+
+    @property
+    def _mean_chances(self) -> np.ndarray:
+        """The mean P(error) of each stratum, [5]; 0 of an empty one."""
+        sizes = np.bincount(self.strata, minlength=len(CUTS) + 1)
+        chance = np.asarray(self.probability, dtype=np.float64)
+        return np.bincount(self.strata, weights=chance, minlength=len(sizes)) / np.maximum(sizes, 1)
 
     def reliability(self, *, confidence_level: float = 0.95) -> Reliability:
         """Say how often labels of each stratum are wrong, beside the mean of their P(error).
@@ -203,9 +214,7 @@ class Audit:
         found = stratified_share(
             hits[:, None], trials[:, None], sizes[there][:, None], confidence_level=confidence_level
         )
-        chance = np.asarray(self.probability, dtype=np.float64)
-        mean = np.bincount(self.strata, weights=chance, minlength=len(sizes))[there] / sizes[there]
-        return Reliability(mean, found, sizes[there])
+        return Reliability(self._mean_chances[there], found, sizes[there])
 
     def calibrated(self) -> Float[np.ndarray, " N"]:
         """Mend P(error) of all N by the labels that were checked: logit p becomes a + b logit p, b > 0.
