@@ -293,3 +293,14 @@ def test_names_and_ids_that_do_not_fit_are_refused() -> None:
     for option, said in options:
         with pytest.raises(InputError, match=said):
             audit_labels(labels, probs, **option)
+
+
+def test_thresholds_are_of_chances_as_checked_labels_have_them() -> None:
+    labels, truth, probs = noisy()
+    found = audit_labels(labels, probs)
+    assert found.threshold(recall=0.5) == found.errors.threshold(recall=0.5)
+    where = np.random.default_rng(0).choice(len(labels), 400, replace=False)
+    checked = found.with_checked(where, truth[where])
+    flagged = checked.chances >= checked.threshold(precision=0.9)
+    assert flagged.any() and (labels != truth)[flagged].mean() > 0.8
+    assert checked.threshold(precision=0.9) != found.threshold(precision=0.9)

@@ -65,3 +65,19 @@ def test_an_interval_near_the_promised_number_holds_and_one_on_the_edge_says_not
     assert judged(0.49, 0.51) == judged(0.505, 0.515) == HOLDS
     assert judged(0.3, 0.45) == judged(0.53, 0.6) == NOT
     assert judged(0.4, 0.6) == judged(0.51, 0.55) == UNKNOWN
+
+
+def test_sets_larger_than_what_is_kept_of_a_row_are_not_judged() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 100, 3000)
+    unsure = rng.dirichlet(np.full(100, 3.0), 3000) * 0.9
+    unsure[np.arange(3000), truth] += 0.1
+    where = rng.choice(3000, 300, replace=False)
+    found = audit_labels(truth, unsure, probs_of="truth", checked=(where, truth[where]))
+    told = promises(found)[3]
+    assert told.verdict != NOT and told.estimate is not None and told.estimate.low < 0.9 < told.estimate.high
+    labels = np.where(rng.random(3000) < 0.3, rng.integers(0, 100, 3000), truth)
+    found = audit_labels(labels, unsure, probs_of="truth", checked=(where, truth[where]))
+    told = promises(found)[3]
+    assert told.verdict == UNKNOWN and told.estimate is None and "more than the 10 classes" in told.because
+

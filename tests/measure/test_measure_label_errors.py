@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from murk.errors import InputError
 from murk.measure import Range, TopK, find_label_errors
+from murk.measure.label_errors import threshold_of
 from murk.measure.shortlist import Shortlist, read_shortlist
 from murk.measure.unmixing import Unmixing, calibrating_power, label_transition
 
@@ -150,6 +151,26 @@ def test_thresholds_flag_what_has_the_wanted_precision_or_recall() -> None:
             found.threshold(**wanted)
     with pytest.raises(InputError, match="no label is wrong with probability 1"):
         found.threshold(precision=1.0)
+
+
+def test_of_equal_chances_all_are_flagged_or_none() -> None:
+    chance = np.r_[np.full(3, 0.9), np.full(5, 0.4), np.zeros(4)]
+    assert threshold_of(chance, precision=0.8) == 0.9  # with some of the .4 it would be .8 still, with all .59
+    assert threshold_of(chance, precision=0.58) == 0.4 and threshold_of(chance, precision=0.9) == 0.9
+    assert threshold_of(chance, recall=0.5) == 0.9 and threshold_of(chance, recall=0.6) == 0.4
+
+
+def test_the_range_is_the_same_where_examples_have_an_order() -> None:
+    size = 200_000
+    labels, truth, _, mixed = noisy(10_000, structured(10, 0.2))
+    by_class = np.argsort(truth, kind="stable")
+    twenty = by_class.repeat(size // len(by_class))  # class after class
+    ordered = twenty.reshape(2, -1).T.reshape(-1)  # every second example is of one of the first five classes
+    mingled = np.random.default_rng(0).permutation(twenty)
+    told, other = (find_label_errors(labels[each], mixed[each]) for each in (ordered, mingled))
+    assert told.rate.low == pytest.approx(other.rate.low, abs=0.01)
+    assert told.ends is not None and other.ends is not None
+    assert told.ends[0] == pytest.approx(other.ends[0], rel=0.2, abs=300)
 
 
 def test_labels_that_agree_too_well_are_remarked() -> None:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from murk.errors import InputError, name_fault, refuse
 from murk.measure import Audit, Estimate, LabelErrors, Range
 from murk.measure.estimate import level_fault
-from murk.measure.label_errors import MOST_MATRIX, PROBS_OF, errors_of
+from murk.measure.label_errors import MOST_MATRIX, PROBS_OF, errors_of, threshold_of
 from murk.measure.neighbours import Neighbours, find_neighbours
 from murk.measure.predicted import read_array
 from murk.measure.shortlist import Shortlist, read_shortlist
@@ -120,6 +120,19 @@ class Findings:
         if self.audit is not None:
             labels[self.audit.indices] = self.audit.truth
         return np.asarray(labels)
+
+    @property
+    def chances(self) -> Float[np.ndarray, " N"]:
+        """P(the label is wrong), calibrated by the labels that were checked, where some were."""
+        return self.errors.probability if self.audit is None else self.audit.calibrated()
+
+    def threshold(self, *, precision: float | None = None, recall: float | None = None) -> float:
+        """Give the P(error), of `chances`, from which to flag for a wanted precision, or a wanted recall.
+
+        Raises:
+            InputError: as `LabelErrors.threshold`.
+        """
+        return threshold_of(self.chances, precision=precision, recall=recall)
 
     @property
     def rate(self) -> Range | Estimate:

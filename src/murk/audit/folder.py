@@ -162,7 +162,7 @@ def _parquet(found: Findings) -> bytes:
         "predicted": classes(found.predicted), "p_label": pa.array(found.own),
     }  # fmt: skip
     if found.audit is not None:
-        columns["p_error_calibrated"] = pa.array(found.audit.calibrated())
+        columns["p_error_calibrated"] = pa.array(found.chances)
     if found.neighbours is not None:
         columns["copy_of"] = ids.take(pa.array(found.neighbours.copy_of))
         columns["strangeness"] = pa.array(found.neighbours.strangeness)

@@ -100,8 +100,11 @@ def _sets(found: Findings) -> Promise:
     if found.audit is None or found.noise_rate is None:
         return Promise(name, UNKNOWN, "no label was checked", None)
     listed = found.listed.rows(found.audit.indices)
+    if (listed.most_unlisted >= cut).any():
+        return Promise(name, UNKNOWN, f"such sets have more than the {listed.probs.shape[1]} classes that were kept", None)
     held = ((listed.classes == found.audit.truth[:, None]) & (listed.probs >= cut)).any(1)
     rate = found.audit.share(held, confidence_level=found.noise_rate.confidence_level)
-    sizes = (found.listed.probs >= cut).sum(1).mean()
+    size = (found.listed.probs >= cut).sum(1).mean()
+    more = "at least " if (found.listed.most_unlisted >= cut).any() else ""
     verdict = HOLDS if rate.low >= COVERAGE else NOT if rate.high < COVERAGE else UNKNOWN
-    return Promise(name, verdict, f"how often they do by checked labels; {sizes:.2f} classes in a set", rate)
+    return Promise(name, verdict, f"how often they do by checked labels; {more}{size:.2f} classes in a set", rate)

@@ -12,8 +12,9 @@ from murk.errors import InputError, name_fault, refuse
 from murk.measure.range import Range
 from murk.measure.shortlist import Shortlist, read_shortlist
 from murk.measure.unmixing import Unmixing, calibrating_power, confusions, label_transition
+from murk.noise.draws import permutation
 
-__all__ = ["MOST_MATRIX", "PROBS_OF", "LabelErrors", "errors_by_posterior", "errors_of", "find_label_errors"]
+__all__ = ["MOST_MATRIX", "PROBS_OF", "LabelErrors", "errors_by_posterior", "errors_of", "find_label_errors", "threshold_of"]
 
 PROBS_OF = {
     "votes": Unmixing(mixed=True, power=3.0, steps=10, rounds=2),
@@ -79,17 +80,23 @@ class LabelErrors:
         Raises:
             InputError: neither or both, or a share outside (0, 1]; no set of examples that is so surely wrong.
         """
-        wanted = [share for share in (precision, recall) if share is not None]
-        if len(wanted) != 1 or not 0 < wanted[0] <= 1:
-            raise InputError(f"give precision or recall, in (0, 1], but {precision!r} and {recall!r} came")
-        falling = np.sort(self.probability)[::-1]
-        expected = np.cumsum(falling)
-        if precision is not None:
-            enough = np.flatnonzero(expected / np.arange(1, len(falling) + 1) >= precision)
-            if not len(enough):
-                raise InputError(f"no label is wrong with probability {precision:g}; the surest is {falling[0]:.3g}")
-            return float(falling[enough[-1]])
-        return float(falling[np.flatnonzero(expected >= recall * expected[-1] * (1 - 1e-12))[0]])
+        return threshold_of(self.probability, precision=precision, recall=recall)
+
+
+def threshold_of(probability: np.ndarray, *, precision: float | None = None, recall: float | None = None) -> float:
+    """Give the P(error) [N] from which to flag, equals together, as `LabelErrors.threshold` does."""
+    wanted = [share for share in (precision, recall) if share is not None]
+    if len(wanted) != 1 or not 0 < wanted[0] <= 1:
+        raise InputError(f"give precision or recall, in (0, 1], but {precision!r} and {recall!r} came")
+    chances, count = np.unique(probability, return_counts=True)
+    falling, flagged = chances[::-1], np.cumsum(count[::-1])
+    expected = np.cumsum(falling * count[::-1])
+    if precision is not None:
+        enough = np.flatnonzero(expected >= precision * flagged * (1 - 1e-12))
+        if not len(enough):
+            raise InputError(f"no label is wrong with probability {precision:g}; the surest is {falling[0]:.3g}")
+        return float(falling[enough[-1]])
+    return float(falling[np.flatnonzero(expected >= recall * expected[-1] * (1 - 1e-12))[0]])
 
 
 def find_label_errors(labels: Any, probs: Any, *, probs_of: str = "votes") -> LabelErrors:
@@ -179,8 +186,9 @@ def errors_by_posterior(labels: np.ndarray, probs: np.ndarray, posterior: np.nda
 
 def _own_doubt(listed: Shortlist, *, probs_of: str) -> tuple[float, np.ndarray | None]:
     """Give the share of wrong labels if all doubt is the examples' own, and the examples [true, label] behind it."""
-    step = max(1, len(listed) // EXAMPLES_FOR_RANGE)
-    some = listed.rows(np.arange(0, len(listed), step))
+    some = listed
+    if len(listed) > EXAMPLES_FOR_RANGE:  # drawn: every tenth would miss what has an order
+        some = listed.rows(np.sort(permutation(0, "range", len(listed))[:EXAMPLES_FOR_RANGE]))
     power = calibrating_power(some)
     powered = some.probs.astype(np.float64) ** power
     others = some.num_classes - some.probs.shape[1]

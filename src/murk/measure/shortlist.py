@@ -80,6 +80,15 @@ class Shortlist:
         """The likeliest class of each example."""
         return np.take_along_axis(self.classes, self.probs.argmax(1)[:, None], axis=1)[:, 0]
 
+    @property
+    def most_unlisted(self) -> Float[np.ndarray, " N"]:
+        """The most that a class not listed can have of each row's probability: 0 where all classes are listed."""
+        if self.probs.shape[1] == self.num_classes:
+            return np.zeros(len(self))
+        rest = np.maximum(1 - self.probs.sum(1, dtype=np.float64), 0)
+        likely = np.where(self.classes == self.labels[:, None], 1, self.probs)  # a label is listed however unlikely
+        return np.asarray(np.minimum(rest, likely.min(1)))
+
     def rows(self, chosen: np.ndarray) -> Shortlist:
         """Keep the examples `chosen`."""
         return Shortlist(self.classes[chosen], self.probs[chosen], self.labels[chosen], self.num_classes)
