@@ -122,8 +122,10 @@ def test_questions_come_back_as_answers_whatever_their_names(tmp_path: Path) -> 
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    where, told = audited_truth(tmp_path / "answers.csv", found)
+    answers = audited_truth(tmp_path / "answers.csv", found)
+    where, told = answers.indices, answers.truth
     assert len(where) == 60 and (truth[where] == told).all()
+    assert [found.name_of(i) for i in answers.unsure] == [row["id"].removeprefix("'") for row in rows[60:62]]
     again = audit_labels(labels, probs, class_names=NAMES, ids=ids, checked=(where, told))
     more = tmp_path / "more.csv"
     write_questions(more, again, 80, seed=0)
@@ -143,8 +145,10 @@ def test_answers_in_a_file_stay_in_it_when_more_questions_are_asked(tmp_path: Pa
 
     write_questions(path, found, 30, seed=0)
     filled = rows()
-    for row in filled[:20]:
+    assert list(filled[0]) == ["id", "label", "audit", "truth"]  # nothing that leads whoever answers
+    for row in filled[:19]:
         row["truth"] = NAMES[truth[int(row["id"])]]
+    filled[19]["truth"] = "unsure"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(filled[0]))
         writer.writeheader()
@@ -152,14 +156,61 @@ def test_answers_in_a_file_stay_in_it_when_more_questions_are_asked(tmp_path: Pa
     assert len(write_questions(path, found, 30, seed=1)) == 30
     again = rows()
     assert [row["id"] for row in again[:20]] == [row["id"] for row in filled[:20]]
-    assert all(row["truth"] for row in again[:20]) and not any(row["truth"] for row in again[20:])
+    assert (
+        all(row["truth"] for row in again[:20])
+        and again[19]["truth"] == "?"
+        and not any(row["truth"] for row in again[20:])
+    )
     assert len({row["id"] for row in again}) == 50
     other = audit_labels(labels, probs, probs_of="truth", class_names=NAMES)
-    with pytest.raises(InputError, match="drawn by another audit"):
+    with pytest.raises(InputError, match="answers another audit's questions"):
         audited_truth(path, other)
-    with pytest.raises(InputError, match="drawn by another audit"):
+    with pytest.raises(InputError, match="answers another audit's questions"):
         write_questions(path, other, 30, seed=2)
     assert rows() == again
+
+
+@pytest.mark.parametrize("mark", ["audit-000000000000", "", "0.5"])
+def test_answers_of_which_one_has_another_audits_mark_are_refused(mark: str, tmp_path: Path) -> None:
+    labels, truth, probs = noisy(100)
+    found = audit_labels(labels, probs, class_names=NAMES)
+    write_questions(tmp_path / "ask.csv", found, 3, seed=0)
+    head, *rows = (tmp_path / "ask.csv").read_text().splitlines()
+    answered = [row + NAMES[truth[int(row.split(",")[0])]] for row in rows]
+    own = answered[0].split(",")[2]
+    (tmp_path / "ask.csv").write_text("\n".join([head, *answered]) + "\n")
+    assert len(audited_truth(tmp_path / "ask.csv", found)) == 3
+    (tmp_path / "ask.csv").write_text("\n".join([head, *answered[:2], answered[2].replace(own, mark)]) + "\n")
+    with pytest.raises(InputError, match="answers another audit's questions"):
+        audited_truth(tmp_path / "ask.csv", found)
+
+
+def test_classes_that_are_called_like_no_answer_are_answers(tmp_path: Path) -> None:
+    labels, _, probs = noisy(100)
+    found = audit_labels(labels, probs, class_names=("cat", "unsure", "?", "emu"))
+    (tmp_path / "answers.csv").write_text("id,truth\n1,unsure\n2,?\n3,cat\n")
+    answers = audited_truth(tmp_path / "answers.csv", found)
+    assert answers.truth.tolist() == [1, 2, 0] and not len(answers.unsure)
+
+
+def test_names_that_a_table_would_write_alike_are_refused(tmp_path: Path) -> None:
+    labels, truth, probs = noisy(100)
+    for names, said in (
+        (("=a", "'=a", "b", "c"), "written alike"), (("a", "a", "b", "c"), "'a' came twice"),
+        (("", "a", "b", "c"), "not empty"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=said):
+            audit_labels(labels, probs, class_names=names)
+    for ids, said in ((["=1", "'=1"], "written alike"), (["7", "7"], "'7' came 2 times")):
+        with pytest.raises(InputError, match=said):
+            audit_labels(labels, probs, ids=[*ids, *map(str, range(10, 108))])
+    found = audit_labels(labels, probs, class_names=("'=a", "'b", "b", "c"))  # none of them alike
+    write_questions(tmp_path / "ask.csv", found, 9, seed=0)
+    head, *rows = (tmp_path / "ask.csv").read_text().splitlines()
+    answered = [row + found.class_names[truth[int(row.split(",")[0])]] for row in rows]
+    (tmp_path / "ask.csv").write_text("\n".join([head, *answered]) + "\n")
+    answers = audited_truth(tmp_path / "ask.csv", found)
+    assert (answers.truth == truth[answers.indices]).all() and len(answers) == 9
 
 
 @pytest.mark.parametrize(
@@ -169,7 +220,7 @@ def test_answers_in_a_file_stay_in_it_when_more_questions_are_asked(tmp_path: Pa
         ("id,truth\n1,\n", "holds no answer"),
         ("id,truth\n1,cow\n", "'cow' came"),
         ("id,truth\n999999,cat\n", "this audit does not know"),
-        ("id,truth\n1,cat\n1,dog\n", "answers 1 examples twice"),
+        ("id,truth\n1,cat\n1,dog\n", "answers '1' twice"),
     ],
 )
 def test_answers_that_fit_nothing_are_refused(text: str, said: str, tmp_path: Path) -> None:
@@ -285,9 +336,9 @@ def test_files_that_do_not_fit_are_refused(
 def test_names_and_ids_that_do_not_fit_are_refused() -> None:
     labels, _, probs = noisy(20)
     options: list[tuple[dict[str, Any], str]] = [
-        ({"class_names": ["a", "b"]}, "4 different names"),
+        ({"class_names": ["a", "b"]}, "4 names of classes"),
         ({"ids": np.arange(3)}, "a name for each of 20 examples"),
-        ({"ids": np.zeros(20, int)}, "one came twice"),
+        ({"ids": np.zeros(20, int)}, "'0' came 20 times"),
         ({"probs_of": "vote"}, "did you mean 'votes'"),
     ]
     for option, said in options:

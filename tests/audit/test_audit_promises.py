@@ -80,4 +80,3 @@ def test_sets_larger_than_what_is_kept_of_a_row_are_not_judged() -> None:
     found = audit_labels(labels, unsure, probs_of="truth", checked=(where, truth[where]))
     told = promises(found)[3]
     assert told.verdict == UNKNOWN and told.estimate is None and "more than the 10 classes" in told.because
-

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
 
 from murk.audit.findings import Findings
-from murk.data.tables import open_table
+from murk.data.tables import Table, open_table
 from murk.errors import InputError, refuse
 from murk.files import csv_text, replace_file
-from murk.measure import audit_sample
+from murk.measure.audited import audit_sample, strata_of
 
-__all__ = ["audited_truth", "write_questions"]
+__all__ = ["Answers", "audited_truth", "clear_questions", "write_questions"]
 
-COLUMNS = ("id", "label", "suggested", "p_error", "truth")
-UNSURE = ("", "?", "unsure")
-DECIMALS = 4  # of p_error as it is written
+COLUMNS = ("id", "label", "audit", "truth")
+UNSURE = ("?", "unsure")
+DECIMALS = 9  # of P(error), by which an audit is told from others
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What someone who looked says of labels.
+
+    Attributes:
+        indices: int64 [n], positions of the examples whose true class is told.
+        truth: int64 [n], their true classes.
+        unsure: int64 [m], positions of examples that were looked at and left open.
+    """
+
+    indices: Int[np.ndarray, " n"]
+    truth: Int[np.ndarray, " n"]
+    unsure: Int[np.ndarray, " m"]
+
+    def __len__(self) -> int:
+        """Count the examples that were looked at."""
+        return len(self.indices) + len(self.unsure)
 
 
 def write_questions(path: str | Path, found: Findings, size: int, *, seed: int) -> Int[np.ndarray, " n"]:
-    """Write a table of examples whose labels to check: id, label, suggested, p_error, and truth, which is to be filled.
+    """Write a table of examples whose labels to check: id, label, which audit asks, and truth, which is to be filled.
 
     They are drawn by `audit_sample`, in an order that is random, too: whoever stops early leaves the rest empty. What
-    was checked before is not drawn again. Answers that stand in the file already stay in it, above the new questions.
+    was looked at before is not drawn again. Answers that stand in the file already, unsure ones with them, stay in it,
+    above the new questions. Nothing that the audit suspects is told: an answer is to be one's own.
 
     Args:
         path: of a .csv.
@@ -40,72 +63,114 @@ def write_questions(path: str | Path, found: Findings, size: int, *, seed: int) 
         DataError: the file cannot be written.
     """
     path = Path(path)
-    before = np.zeros(0, np.int64) if found.audit is None else found.audit.indices
-    where, truth = _answers(path, found) if path.exists() else (before[:0], before[:0])
-    drawn = audit_sample(found.errors.probability, size, seed=seed, audited=np.union1d(before, where))
-    names, chance = found.class_names, found.errors.probability
-    rows = [
-        (found.name_of(i), names[found.labels[i]], names[found.errors.suggested[i]], round(float(chance[i]), DECIMALS),
-         answer) for i, answer in [*zip(where.tolist(), [names[k] for k in truth], strict=True),
-                                   *((i, "") for i in drawn.tolist())]
+    before = np.zeros(0, np.int64)
+    there = _answers(path, found) if path.exists() else Answers(before, before, before)
+    checked = before if found.audit is None else found.audit.indices
+    looked_at = np.unique(np.concatenate([checked, there.indices, there.unsure]))
+    drawn = audit_sample(found.errors.probability, size, seed=seed, audited=looked_at)
+    names, mark = found.class_names, _mark(found)
+    told = [
+        *zip(there.indices.tolist(), (names[k] for k in there.truth), strict=True),
+        *((i, UNSURE[0]) for i in there.unsure.tolist()), *((i, "") for i in drawn.tolist()),
     ]  # fmt: skip
+    rows = [(found.name_of(i), names[found.labels[i]], mark, answer) for i, answer in told]
     replace_file(path, csv_text(COLUMNS, rows).encode())
     return drawn
 
 
-def audited_truth(path: str | Path, found: Findings) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+def clear_questions(path: str | Path, found: Findings) -> bool:
+    """Take away questions of another audit that nobody has answered; those of this one stay.
+
+    Returns:
+        Whether they were taken away.
+
+    Raises:
+        InputError: the file holds answers to another audit.
+    """
+    path = Path(path)
+    if not path.exists():
+        return False
+    answers = _answers(path, found)
+    table = open_table(path)
+    own = "audit" in table.names and table.coded("audit").texts == [_mark(found)]
+    if own or len(answers):
+        return False
+    path.unlink()
+    return True
+
+
+def audited_truth(path: str | Path, found: Findings) -> Answers:
     """Read the answers: positions of the examples that were checked, and their true classes.
 
-    A table with the columns id and truth (a name of a class). With a column p_error, as `write_questions` gives it, it
-    must be this audit's: a sample that was drawn by another P(error) would tell wrong rates. Rows whose truth is empty,
-    "?" or "unsure" are left out: where many are, what is left is no random sample any more.
+    A table with the columns id and truth (a name of a class). With a column audit, as `write_questions` gives it, it
+    must be this audit's: a sample that was drawn by another P(error) would tell wrong rates. Without one it must have
+    been drawn simply at random. Rows whose truth is empty are left out, those with "?" or "unsure" (unless a class is
+    called that) told apart: where many are unsure, what is left is no random sample any more.
 
     Args:
         path: .csv, .parquet or .jsonl.
         found: the audit that the questions are of.
 
     Raises:
-        InputError: missing columns, ids or classes that are not this audit's, an id twice, another audit's P(error), no
+        InputError: missing columns, ids or classes that are not this audit's, an id twice, answers to another audit, no
             answer at all; told together where that can be.
         DataError: no such table.
     """
-    where, truth = _answers(Path(path), found)
-    if not len(where):
+    answers = _answers(Path(path), found)
+    if not len(answers.indices):
         raise InputError(f"{Path(path).name} holds no answer: fill the column truth")
-    return where, truth
+    return answers
 
 
-def _answers(path: Path, found: Findings) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+def _answers(path: Path, found: Findings) -> Answers:
     table = open_table(path)
     missing = [name for name in ("id", "truth") if name not in table.names]
     if missing:
         raise InputError(f"answers have the columns id and truth, but {table.where} lacks {', '.join(missing)}")
-    ids, truth = table.coded("id"), table.coded("truth").without(UNSURE)
+    ids, truth = table.coded("id"), table.coded("truth")
     answered = np.flatnonzero(truth.codes >= 0)
-    given = [_unquoted(ids.texts[code]) if code >= 0 else "" for code in ids.codes[answered]]
-    told = [_unquoted(truth.texts[code]) for code in truth.codes[answered]]
-    wanted = set(given)
+    classes = {name: k for k, name in enumerate(found.class_names)}
+    known = dict.fromkeys(UNSURE, -1) | classes
+    given = [ids.texts[code] if code >= 0 else "" for code in ids.codes[answered]]
+    told = [truth.texts[code] for code in truth.codes[answered]]
+    told = [text if text in known else _unquoted(text) for text in told]
+    wanted = {*given, *map(_unquoted, given)}
     at = {name: i for i in range(len(found.labels)) if (name := found.name_of(i)) in wanted}
-    names = {name: k for k, name in enumerate(found.class_names)}
-    strange = [text for text in told if text not in names]
+    given = [name if name in at else _unquoted(name) for name in given]
+    strange = [text for text in told if text not in known]
     unknown = [name for name in given if name not in at]
+    twice = sorted({name for name, count in Counter(given).items() if count > 1})
     refuse([
         f"truth is the name of a class, but {strange[0]!r} came ({len(strange)} such); the classes are "
         f"{', '.join(found.class_names[:6])}" if strange else "",
         f"{table.where} has answers on examples that this audit does not know, such as {unknown[0]!r} "
         f"({len(unknown)} such)" if unknown else "",
-        f"{table.where} answers {len(given) - len(wanted)} examples twice; keep one answer of each"
-        if len(wanted) < len(given) else "",
+        f"{table.where} answers {twice[0]!r} twice ({len(twice)} such); keep one answer of each" if twice else "",
+        _mark_fault(table, answered, found),
     ])  # fmt: skip
     where = np.array([at[name] for name in given], np.int64)
-    if "p_error" in table.names and table.kind("p_error") == "number" and len(where):
-        off = np.abs(table.numbers("p_error")[answered] - found.errors.probability[where]) > 2 * 10.0**-DECIMALS
-        if off.any():
-            raise InputError(
-                f"{table.where} was drawn by another audit: its p_error of {given[int(off.argmax())]!r} is not this "
-                "one's; audit the same labels and probabilities, read the same way"
-            )
-    return where, np.array([names[text] for text in told], np.int64)
+    codes = np.array([known[text] for text in told], np.int64)
+    return Answers(where[codes >= 0], codes[codes >= 0], where[codes < 0])
+
+
+def _mark_fault(table: Table, answered: np.ndarray, found: Findings) -> str:
+    """Say whether answers are to the questions of another audit, or nothing."""
+    if "audit" not in table.names or not len(answered):
+        return ""
+    marks = table.coded("audit").taken(answered)
+    if marks.texts == [_mark(found)] and (marks.codes >= 0).all():
+        return ""
+    return (
+        f"{table.where} answers another audit's questions: its column audit is not {_mark(found)!r} in each answered "
+        "row; audit the same labels and probabilities, read the same way"
+    )
+
+
+def _mark(found: Findings) -> str:
+    """Name an audit by what its samples are drawn from: labels, and strata of P(error)."""
+    strata = strata_of(found.errors.probability.round(DECIMALS))  # where a last digit is another's, the same
+    told = hashlib.sha256(found.labels.astype("<i4").tobytes() + strata.tobytes())
+    return f"audit-{told.hexdigest()[:12]}"
 
 
 def _unquoted(text: str) -> str:

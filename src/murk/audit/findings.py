@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from murk.errors import InputError, name_fault, refuse
+from murk.files import csv_text
 from murk.measure import Audit, Estimate, LabelErrors, Range
 from murk.measure.estimate import level_fault
 from murk.measure.label_errors import MOST_MATRIX, PROBS_OF, errors_of, threshold_of
@@ -276,15 +278,33 @@ def names_of(
     """Read the names of classes and examples, or refuse what does not fit."""
     names = tuple(str(k) for k in range(listed.num_classes)) if class_names is None else tuple(map(str, class_names))
     named = None if ids is None else np.asarray(ids)
+    doubled = [name for name, count in Counter(names).items() if count > 1]
     refuse([
-        "" if len(names) == listed.num_classes == len(set(names)) else
-        f"expected {listed.num_classes} different names of classes, as many as probabilities, but {len(names)} came",
+        "" if len(names) == listed.num_classes else
+        f"expected {listed.num_classes} names of classes, as many as probabilities, but {len(names)} came",
+        f"expected names of classes that are all different, but {doubled[0]!r} came twice; rename one" if doubled else
+        "",
+        "expected names of classes that are not empty, but '' came; name it" if "" in names else "",
+        _alike_fault(names, what="names of classes"),
         "" if named is None or named.shape == (len(listed),) else
         f"expected a name for each of {len(listed)} examples, but {named.shape} came",
     ])  # fmt: skip
-    if named is not None and len(np.unique(named)) < len(named):
-        raise InputError("expected ids that are all different, but one came twice")
+    if named is not None:
+        different, count = np.unique(named, return_counts=True)
+        refuse([
+            f"expected ids that are all different, but {str(different[count > 1][0])!r} came {count.max()} times; "
+            "keep one of each" if len(different) < len(named) else "",
+            _alike_fault(named.tolist(), what="ids") if named.dtype.kind not in "iu" else "",
+        ])  # fmt: skip
     return names, named
+
+
+def _alike_fault(names: Sequence[Any], *, what: str) -> str:
+    """Say which names a table for spreadsheets would write alike: '=a with its quote, and =a, which gets one."""
+    quoted = [name for name in map(str, names) if name[:1] == "'"]
+    known = {str(name) for name in names} if quoted else set()
+    both = [name for name in quoted if name[1:] in known and csv_text([name[1:]], []) == csv_text([name], [])]
+    return f"{what}: {both[0]!r} and {both[0][1:]!r} are written alike for spreadsheets; rename one" if both else ""
 
 
 def findings_of(

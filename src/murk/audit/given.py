@@ -110,6 +110,11 @@ def _probs(path: Path) -> tuple[Any, tuple[str, ...] | None, np.ndarray | None]:
     else:
         table = open_table(path)
         columns, metadata = _of_classes(table.names, table.where), table.metadata
+        text = [name for name in columns if table.kind(name) != "number"]
+        refuse([
+            f"probabilities are numbers, but the column {text[0]!r} of {table.where} holds others ({len(text)} such)"
+            if text else ""
+        ])  # fmt: skip
         values = np.stack([table.numbers(name) for name in columns], axis=1).astype(np.float32)
         ids = _ids(table)
     names, told = tuple(name.removeprefix(PREFIX) for name in columns), metadata.get(b"class_names")

@@ -101,7 +101,9 @@ def _sets(found: Findings) -> Promise:
         return Promise(name, UNKNOWN, "no label was checked", None)
     listed = found.listed.rows(found.audit.indices)
     if (listed.most_unlisted >= cut).any():
-        return Promise(name, UNKNOWN, f"such sets have more than the {listed.probs.shape[1]} classes that were kept", None)
+        return Promise(
+            name, UNKNOWN, f"such sets have more than the {listed.probs.shape[1]} classes that were kept", None
+        )
     held = ((listed.classes == found.audit.truth[:, None]) & (listed.probs >= cut)).any(1)
     rate = found.audit.share(held, confidence_level=found.noise_rate.confidence_level)
     size = (found.listed.probs >= cut).sum(1).mean()

@@ -16,6 +16,7 @@ from murk.audit import (
     audit_fitted,
     audit_labels,
     audited_truth,
+    clear_questions,
     promises,
     read_embeddings,
     read_given,
@@ -41,19 +42,22 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json, print_remark, print_rows, shown_estimate
-from murk.cli.place import HowRead, is_path, read_shown, refuse_out
+from murk.cli.place import HowRead, is_set, read_shown, refuse_out
 from murk.cli.progress import progress_bar
 from murk.cli.train import teller
 from murk.cli.voted import voted
 from murk.data import as_source
 from murk.errors import DataError, InputError, refuse
 from murk.lab import FOUND, read_result
+from murk.lab.result import FACTS
 from murk.learn import cross_fit
 
 __all__ = ["audit"]
 
 QUESTIONS, FOLDS = "to_check.csv", "folds"
+WRITTEN = (EXAMPLES, LISTED, FACTS, QUESTIONS, PAGE, CHECK_PAGE)
 VOTES, TRUTH = "votes", "truth"
+FOLDS_UNLESS_SAID = 5
 SHOWN = 10
 
 
@@ -122,7 +126,9 @@ def audit(
         str | None, typer.Option("--votes", metavar="FILE|labels", help="A table of votes on PLACE, or its labels.")
     ] = None,
     noise: NoiseSpec = None,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="Classifiers, each trained without its fold.")] = 5,
+    folds: Annotated[
+        int, typer.Option("--folds", min=2, help="Classifiers, each trained without its fold.")
+    ] = FOLDS_UNLESS_SAID,
     model: Annotated[str, typer.Option("--model", help=MODEL_HELP)] = "auto",
     allow_import: AllowImport = False,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; by a rule unless said.")] = None,
@@ -143,11 +149,25 @@ def audit(
     if (place is None) == (probs is None):
         raise InputError("give data to train on (PLACE), or probabilities (--probs FILE), one of them")
     _refuse_foreign(out)
+    inputs = (probs, labels, embeddings, votes, images, place)
+    for name in WRITTEN:
+        refuse_out(out / name, *inputs, *((audited,) if name != QUESTIONS else ()))
     if corrected is not None:
-        refuse_out(corrected, probs, labels, audited, place, endings=(".csv", ".parquet"), option="--corrected")
+        refuse_out(
+            corrected, *inputs, audited, *(out / name for name in (*WRITTEN, FOLDS)), endings=(".csv", ".parquet"),
+            option="--corrected",
+        )  # fmt: skip
     if probs is not None:
-        given = {"--votes": votes, "--noise": noise, "--epochs": epochs}
-        refuse([f"{name} goes with PLACE, where classifiers are trained" for name, value in given.items() if value])
+        given = {
+            "--votes": votes, "--noise": noise, "--epochs": epochs, "--folds": folds != FOLDS_UNLESS_SAID,
+            "--model": model != "auto", "--device": device != "auto", "--none-of-these": none_of_these,
+            "--allow-import": allow_import,
+        }  # fmt: skip
+        of_images = {"--side": side, "--skip-corrupt": skip_corrupt, "--column": column}
+        refuse([
+            *(f"{name} goes with PLACE, where classifiers are trained" for name, value in given.items() if value),
+            *(f"{name} goes with PLACE or --images" for name, value in of_images.items() if value and images is None),
+        ])  # fmt: skip
         subject = _of_probs(probs, labels, probs_of or VOTES, images, HowRead(side, skip_corrupt, column, classes))
     else:
         assert place is not None
@@ -167,17 +187,25 @@ def audit(
             table = table[subject.rows]  # of all examples, those with votes
         found = found.with_embeddings(table)
     if audited is not None:
-        found = found.with_checked(*audited_truth(audited, found))
+        answers = audited_truth(audited, found)
+        found = found.with_checked(answers.indices, answers.truth)
+        if len(answers.unsure):
+            print_remark(
+                f"{len(answers.unsure):,} of {len(answers):,} answers are unsure and left out: what is said holds as "
+                "far as those are like the others"
+            )
     settings = {**subject.settings, "audited": None if audited is None else audited.name, "sample": sample}
     result = result_of(found, settings=settings, data=subject.data, seeds={**subject.seeds, "sample": seed})
     asked = np.zeros(0, np.int64)
     if sample is not None:
         asked = write_questions(out / QUESTIONS, found, sample, seed=seed)
+    elif clear_questions(out / QUESTIONS, found):
+        (out / CHECK_PAGE).unlink(missing_ok=True)
     write_pages(out, found, result.to_dict(), subject.pictured, asked, table=QUESTIONS)
-    write_audit(out, found, result)
     if corrected is not None:
         changed = write_corrected(corrected, found)
         print_remark(f"{changed:,} of {len(found.labels):,} labels are others in {corrected}")
+    write_audit(out, found, result)
     if as_json:
         print_json({"out": str(out), "to_check": len(asked), **result.to_dict()})
     else:
@@ -221,7 +249,7 @@ def _of_data(
     spec = None if to_find else noise
     noise_of = partial(chosen_noise, noise=spec, alpha=None, pattern=DilutionPattern.uniform, delta=None, ranking=None)
     refuse_noise(noise_of)
-    if votes is None and not is_path(place) and to_find:
+    if votes is None and is_set(place) and to_find:
         raise InputError(
             f"the labels of {place} are true; give --votes FILE, or have some drawn by --noise symmetric:.2"
         )
@@ -232,7 +260,7 @@ def _of_data(
     weighing = None if plain else data.mixed.noise if not to_find else noise or FOUND[0]
     train = data.dataset.train
     with (
-        kept_on_interrupt(f"what is done is kept in {kept}; run the same command to go on"),
+        kept_on_interrupt(f"what is done is kept in {kept}; run the same command to go on", kept),
         progress_bar(f"training {model} out of fold") as advance,
     ):
         fitted = cross_fit(
@@ -249,7 +277,7 @@ def _of_data(
         ids=None if train.ids is None else np.asarray(train.ids).astype(str),
     )  # fmt: skip
     told = {"model": model, "probs_of": probs_of, "folds": fitting["folds"], "epochs": fitting["epochs"],
-            **data.described, "noise": noise or FOUND[0]}  # fmt: skip
+            **data.described, "noise": noise or (None if plain else FOUND[0])}  # fmt: skip
     pictured = Pictured(as_source(data.mixed.images), audited.rows)
     return _Audited(audited.findings, told, data.about, {"training": fitting["seed"]}, pictured, audited.rows)
 
@@ -260,7 +288,7 @@ def _refuse_foreign(out: Path) -> None:
         raise InputError(f"{out} is a file; name a folder by -o")
     if _is_audit(out):
         return
-    known = (EXAMPLES, LISTED, QUESTIONS, FOLDS, PAGE, CHECK_PAGE)
+    known = (EXAMPLES, LISTED, QUESTIONS, FOLDS, PAGE, CHECK_PAGE, f"{FACTS}.")  # and parts that were left by a kill
     strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(known)] if out.exists() else []
     if strange:
         raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")
@@ -283,8 +311,8 @@ def _print_found(found: Findings, result: dict[str, Any], out: Path, questions: 
         "checked": f"{checked}, of which {result['facts']['checked_wrong']} wrong" if checked else None,
         "predicted class is the true one": shown_estimate(result["estimates"]["accuracy"]) if checked else None,
         "probably wrong": f"{int(found.errors.flagged.sum()):,}, in {LISTED}",
-        "to check": f"{questions:,} examples in {QUESTIONS}; fill the column truth, then --audited" if questions else
-        None,
+        "to check": f"{questions:,} examples in {QUESTIONS}; fill the column truth (? where unsure), then --audited"
+        if questions else None,
         "page": out / PAGE,
     })  # fmt: skip
     judged = [(each.verdict, each.name) for each in promises(found) if each.estimate is not None]

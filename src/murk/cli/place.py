@@ -24,6 +24,7 @@ __all__ = [
     "columns_named",
     "count_of_classes",
     "is_path",
+    "is_set",
     "load_shown",
     "read_shown",
     "refuse_out",
@@ -241,6 +242,10 @@ def _teller(advance: Callable[..., None], what: str = "") -> Callable[[murk.data
 
 def is_path(place: str) -> bool:
     """Tell whether a place is meant as a path: it is there, or looks like one, and is no name of the catalog."""
-    known = place in (*(entry.name for entry in ENTRIES), "imagenet") or place.startswith("folder:")
     looks = os.sep in place or Path(place).suffix != ""
-    return not known and (looks or os.path.exists(place))
+    return not is_set(place) and (looks or os.path.exists(place))
+
+
+def is_set(place: str) -> bool:
+    """Tell whether a place is a name of the catalog."""
+    return place in (*(entry.name for entry in ENTRIES), "imagenet") or place.startswith("folder:")

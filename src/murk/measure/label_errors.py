@@ -14,7 +14,15 @@ from murk.measure.shortlist import Shortlist, read_shortlist
 from murk.measure.unmixing import Unmixing, calibrating_power, confusions, label_transition
 from murk.noise.draws import permutation
 
-__all__ = ["MOST_MATRIX", "PROBS_OF", "LabelErrors", "errors_by_posterior", "errors_of", "find_label_errors", "threshold_of"]
+__all__ = [
+    "MOST_MATRIX",
+    "PROBS_OF",
+    "LabelErrors",
+    "errors_by_posterior",
+    "errors_of",
+    "find_label_errors",
+    "threshold_of",
+]
 
 PROBS_OF = {
     "votes": Unmixing(mixed=True, power=3.0, steps=10, rounds=2),
