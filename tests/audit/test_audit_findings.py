@@ -79,13 +79,23 @@ def test_only_checked_labels_tell_whether_plain_training_is_enough() -> None:
     margins = [each.margin for each in found.classes]
     assert all(margin is not None for margin in margins)
     assert [margin.value for margin in margins if margin] == pytest.approx([0.6, 0.8, 1.0, 0.0], abs=0.1)
-    assert "leave it open in 1 of 4" in " ".join(found.sentences())
+    assert "cannot be said of 1 of 4 classes" in " ".join(found.sentences())
+    few = audit_labels(labels, probs, class_names=NAMES, checked=(where[:7], truth[:7]))
+    assert "cannot be said of 4 of 4 classes" in " ".join(few.sentences())
     hidden = np.where((truth == 1) & (np.arange(4000) % 4 > 0), 0, labels)  # most dogs are labelled cat
     found = audit_labels(hidden, probs, class_names=NAMES, checked=(where, truth[where]))
     assert "a wrong label is the most frequent in class dog" in " ".join(found.sentences())
     clear = np.where(truth == 3, 3, labels)
     found = audit_labels(clear, probs, class_names=NAMES, checked=(where, truth[where]))
     assert "Plain training has the right goal" in " ".join(found.sentences())
+
+
+def test_of_very_many_classes_it_is_said_that_plain_training_is_not_judged() -> None:
+    labels = np.arange(1000) % 250
+    probs = np.where(np.eye(250)[labels] > 0, 0.9, 0.1 / 249)
+    assert "seen by checked labels alone" in " ".join(audit_labels(labels, probs).sentences())
+    said = " ".join(audit_labels(labels, probs, checked=(np.arange(50), labels[:50])).sentences())
+    assert "not told of more than 200 classes" in said and "seen by checked" not in said
 
 
 def test_a_folder_holds_every_example_the_errors_for_people_and_the_findings_last(tmp_path: Path) -> None:

@@ -56,6 +56,16 @@ def test_copies_with_different_labels_are_told() -> None:
     assert np.flatnonzero(find_neighbours(table).disagreeing(labels)).tolist() == [0, 10]
 
 
+def test_where_most_lie_at_one_distance_nothing_is_called_strange_for_it() -> None:
+    square = np.kron(np.eye(100), np.ones((1, 2)))  # a hundred directions, each as far from all others
+    found = find_neighbours(np.r_[square, [[1.0] * 200]], count=5)
+    assert not found.strange.any() and found.strangeness.tolist() == [0.0] * 101
+    rng = np.random.default_rng(0)
+    copies = np.repeat(rng.normal(size=(10, 16)), 30, axis=0)  # most have more copies than neighbours
+    found = find_neighbours(np.r_[copies, rng.normal(size=(100, 16))], count=5)
+    assert found.strange[300:].mean() < 0.1 and not found.strange[:300].any()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.01, 100.0))
 def test_neither_order_nor_scale_changes_what_is_found(seed: int, scale: float) -> None:

@@ -206,13 +206,15 @@ class Findings:
         torn = int(self.neighbours.disagreeing(self.labels).sum())
         return [
             f"{copies:,} examples are nearly the same as another; {torn:,} of these bear different labels, of which at "
-            "least one is wrong." if copies else "No example is nearly the same as another.",
+            "least one is probably wrong." if copies else "No example is nearly the same as another.",
             f"{strange:,} examples are unlike all others: they may belong to no class.",
         ]  # fmt: skip
 
     def _on_plain_training(self) -> str:
         """Say whether training on these labels as they are has the right goal."""
         margins = [(each.name, each.margin) for each in self.classes if each.margin is not None]
+        if self.audit is not None and not margins:
+            return f"Whether plain training is enough is not told of more than {MOST_MATRIX} classes."
         if not margins:
             return (
                 "Whether plain training is enough is not known: a class that is mostly labelled as another is seen by "
@@ -224,8 +226,8 @@ class Findings:
         doubtful = [name for name, margin in margins if margin.low <= 0]
         if doubtful:
             return (
-                f"Plain training is probably enough; the labels checked leave it open in {len(doubtful)} of "
-                f"{len(self.classes)} classes."
+                f"Whether plain training is enough cannot be said of {len(doubtful)} of {len(self.classes)} classes: too "
+                "few labels were checked, or the most frequent wrong one is too near."
             )
         return "Plain training has the right goal: in every class the right label is the most frequent."
 

@@ -59,6 +59,7 @@ WRITTEN = (EXAMPLES, LISTED, FACTS, QUESTIONS, PAGE, CHECK_PAGE)
 VOTES, TRUTH = "votes", "truth"
 FOLDS_UNLESS_SAID = 5
 SHOWN = 10
+MANY, PAIRED_NUMBERS = 100_000, 4e10  # embeddings; numbers of pairs that two cores compare in a second
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,9 @@ def audit(
         table = read_embeddings(embeddings)
         if subject.rows is not None and subject.pictured is not None and len(table) == len(subject.pictured.source):
             table = table[subject.rows]  # of all examples, those with votes
+        if table.ndim == 2 and len(table) > MANY:
+            hours = len(table) ** 2 * table.shape[1] / PAIRED_NUMBERS / 3600
+            print_remark(f"every pair of {len(table):,} embeddings is compared: about {hours:.1f} hours on two cores")
         found = found.with_embeddings(table)
     if audited is not None:
         answers = audited_truth(audited, found)

@@ -19,6 +19,7 @@ __all__ = ["Neighbours", "find_neighbours"]
 COUNT = 10  # neighbours looked at
 FALSE_ALARM = 0.05  # P(any pair is called nearly the same), where none is
 STRANGE = 3.5  # robust standard deviations of the log distance from which an example is unlike all others
+LEAST_SPREAD = 1e-3  # of log distances that tell what is usual
 TO_SIGMA = 1.4826  # of the median absolute deviation of a normal variable
 SAME = 1e-12  # cosine distance of what is equal but for rounding in float32
 
@@ -32,7 +33,7 @@ class Neighbours:
         distance: float64 [N, k], theirs: 1 - cosine of the angle, in [0, 2].
         copy_of: int64 [N], the first example of those that are nearly the same; its own position where there is none.
         strangeness: float64 [N], by how many robust standard deviations the log distance to the k-th neighbour is above
-            the median.
+            the median; 0 where most distances are the same, and nothing tells what is usual.
         dimension: in which the examples seem to lie, as their distances tell.
     """
 
@@ -53,7 +54,7 @@ class Neighbours:
         return self.strangeness > STRANGE
 
     def disagreeing(self, labels: Any) -> Bool[np.ndarray, " N"]:
-        """Say which examples are nearly the same as one with another label: at least one of the two is wrong.
+        """Say which examples are nearly the same as one with another label: at least one of the two is probably wrong.
 
         Raises:
             InputError: labels that are not N integers.
@@ -106,10 +107,15 @@ def find_neighbours(embeddings: Any, *, count: int = COUNT) -> Neighbours:
     distance = found[keep].reshape(len(table), count) ** 2 / 2
     distance = np.where(distance < SAME, 0.0, distance)
     dimension = _dimension(distance)
-    far = np.log(np.maximum(distance[:, -1], SAME))
-    spread = TO_SIGMA * np.median(np.abs(far - np.median(far)))
-    strangeness = (far - np.median(far)) / max(spread, 1e-9)
-    return Neighbours(nearest, distance, _copy_of(nearest, distance, dimension), strangeness, dimension)
+    return Neighbours(nearest, distance, _copy_of(nearest, distance, dimension), _strangeness(distance), dimension)
+
+
+def _strangeness(distance: np.ndarray) -> np.ndarray:
+    """Give the robust deviations of the log distance to the k-th neighbour; 0 where most are at one distance."""
+    far, apart = np.log(np.maximum(distance[:, -1], SAME)), distance[:, -1] > 0
+    middle = np.median(far[apart]) if apart.any() else 0.0
+    spread = TO_SIGMA * np.median(np.abs(far[apart] - middle)) if apart.any() else 0.0
+    return np.asarray((far - middle) / spread if spread > LEAST_SPREAD else np.zeros(len(far)))
 
 
 def _directions(embeddings: Any, count: int) -> np.ndarray:

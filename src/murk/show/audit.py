@@ -68,7 +68,7 @@ def audit_page(
     blocks += _promised(facts)
     blocks += _shown_or_listed(torn, "The same, labelled differently", "torn", (
         f"{len(torn)} of the examples that are nearly the same as one with another label: of each pair at least one "
-        "label is wrong."
+        "label is probably wrong."
     ))  # fmt: skip
     blocks += _shown_or_listed(strange, "Unlike all others", "strange", (
         f"The {len(strange)} strangest by their embeddings: they may belong to no class."
