@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from murk.errors import InputError
-from murk.measure import Estimate, calibrate_conformal
+from murk.measure import Audit, Estimate, audit_sample, calibrate_conformal
 from murk.noise import Annotators, Channel, pair_flip
 
 FALSE_ALARM = 1e-6
@@ -68,6 +68,32 @@ def test_noisy_labels_as_they_are_hold_the_truth_more_often_and_adjusted_ones_at
 def test_adjusted_thresholds_of_each_class_hold_in_each_class_under_structured_noise() -> None:
     found = rates(Channel(pair_flip(CLASSES, 0.25)), adjusted=True, score="lac", per_class=True)
     assert all(is_near(found[:, 1 + k], 0.9, within=0.008) for k in range(CLASSES))
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_the_error_that_is_told_is_that_of_the_rate_where_the_noise_was_found_by_an_audit(per_class: bool) -> None:
+    noise, off, told, without = Channel(pair_flip(CLASSES, 0.25)), [], [], []
+    for seed in range(SIMULATIONS):
+        probs, truth = world(8000, seed=seed)
+        labels = np.asarray(noise.draw(truth, seed=seed).batch(np.arange(8000)).labels)
+        chance = 1 - probs[np.arange(1000), labels[:1000]]
+        checked = audit_sample(chance, 300, seed=seed)
+        found = Audit(labels[:1000], chance, checked, truth[checked], num_classes=CLASSES).transition()
+        rules = [
+            calibrate_conformal(
+                probs[:4000], labels[:4000], noise=given, score="lac", coverage=0.8, per_class=per_class
+            )
+            for given in (found, Channel(found.value))
+        ]
+        sets = rules[0].sets(probs[4000:])
+        held = sets[np.arange(4000), truth[4000:]]
+        off += [held[truth[4000:] == k].mean() - 0.8 for k in range(CLASSES)] if per_class else [held.mean() - 0.8]
+        error, known = (float(rule.method.rsplit(" ", 1)[1]) for rule in rules)
+        told.append(error)
+        without.append(known)
+    spread = float(np.std(off))
+    assert np.mean(without) < spread if not per_class else np.mean(without) < np.mean(told) / 1.5
+    assert 0.7 * spread < np.mean(told) < 3 * spread
 
 
 def test_without_noise_adjusting_changes_next_to_nothing() -> None:

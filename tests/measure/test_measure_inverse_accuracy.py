@@ -23,7 +23,7 @@ LEVEL, SIMULATIONS, CLASSES = 0.95, 150, 5
 
 
 def covers_too_little(held: int, simulations: int = SIMULATIONS) -> bool:
-    """Whether intervals hold the truth less often than 95 %, by chance once in a million."""
+    """Whether intervals hold the truth less often than 95 %, by chance once in a million (150 of them: below .85)."""
     return bool(binom.cdf(held, simulations, LEVEL) < FALSE_ALARM)
 
 
@@ -73,7 +73,7 @@ def test_intervals_cover_with_known_noise_over_all_and_per_class_and_for_differe
 
 @pytest.mark.parametrize(("how", "simulations"), [("estimated", 25), ("audited", 150)])
 def test_intervals_cover_with_a_transition_that_was_estimated_or_audited(how: str, simulations: int) -> None:
-    noise, held, held_without = Channel(structured(0.3)), 0, 0
+    noise, held, compared, per_class = Channel(structured(0.3)), np.zeros(2), np.zeros(2), np.zeros((2, CLASSES))
     for seed in range(simulations):
         rng = np.random.default_rng(seed)
         probs = np.exp(4 * rng.normal(size=(500, CLASSES)))
@@ -88,12 +88,18 @@ def test_intervals_cover_with_a_transition_that_was_estimated_or_audited(how: st
             found = Audit(labels, chance, checked, truth[checked], num_classes=CLASSES).transition()
         test_truth, guess = predicted(5000, 0.9, seed=seed + 500)
         votes = noise.draw(test_truth, seed=seed + 1)
-        told, without = (accuracy_from_votes(guess, votes, noise=given) for given in (found, Channel(found.value)))
-        held += told.low <= 0.9 <= told.high
-        held_without += without.low <= 0.9 <= without.high
-    assert not covers_too_little(held, simulations)
-    if how == "audited":
-        assert covers_too_little(held_without, simulations)  # T's own error is what makes the others hold
+        other = np.where(rng.random(5000) < 0.86, test_truth, (test_truth + 2) % CLASSES)
+        for i, given in enumerate((found, Channel(found.value))):  # with T's error, and as if it were known
+            told = accuracy_from_votes(guess, votes, noise=given)
+            held[i] += told.low <= 0.9 <= told.high
+            each = accuracy_per_class_from_votes(guess, votes, noise=given)
+            per_class[i] += (each.low <= 0.9) & (each.high >= 0.9)
+            told = compare_from_votes(guess, other, votes, noise=given)
+            compared[i] += told.low <= 0.04 <= told.high
+    assert not any(covers_too_little(int(each), simulations) for each in (held[0], compared[0], *per_class[0]))
+    assert compared[0] >= compared[1]
+    if how == "audited":  # T's own error is what makes them hold
+        assert all(covers_too_little(int(each), simulations) for each in (held[1], *per_class[1]))
 
 
 def test_with_votes_that_are_never_wrong_it_is_wilsons_interval() -> None:
@@ -162,12 +168,24 @@ def test_what_does_not_fit_is_refused(guess: Any, votes: Any, noise: Any, said: 
         accuracy_from_votes(guess, votes, noise=noise)
 
 
+def test_a_class_that_an_audit_never_met_leaves_open_what_hangs_on_it() -> None:
+    size = 4000
+    truth = np.random.default_rng(0).integers(0, CLASSES, size)
+    labels = np.asarray(KNOWN.draw(truth, seed=1).batch(np.arange(size)).labels)
+    where = np.flatnonzero(truth > 0)[:300]
+    found = Audit(labels, np.full(size, 0.2), where, truth[where], num_classes=CLASSES).transition()
+    votes = KNOWN.draw(truth, seed=2)
+    known, audited = (accuracy_per_class_from_votes(truth, votes, noise=each) for each in (KNOWN, found))
+    assert known.high[0] - known.low[0] < 0.1 and audited.high[0] - audited.low[0] > 0.5
+
+
 def test_models_are_compared_on_the_same_examples() -> None:
     truth, guess = predicted(100, 0.9, seed=0)
     votes = KNOWN.draw(truth, seed=0)
     told = Estimate(structured(0.2), structured(0.2), structured(0.2), 0.95, "")
-    assert "taken as known" in compare_from_votes(guess, guess, votes, noise=told).method  # its error is not counted
-    assert "taken as known" in accuracy_per_class_from_votes(guess, votes, noise=told).method
+    for given, said in ((told, "its error counted"), (KNOWN, "T known")):
+        assert said in compare_from_votes(guess, guess, votes, noise=given).method
+        assert said in accuracy_per_class_from_votes(guess, votes, noise=given).method
     assert "its error counted" in accuracy_from_votes(guess, votes, noise=told).method
     same = compare_from_votes(guess, guess, votes, noise=KNOWN)
     assert same.value == 0 and -0.2 < same.low < 0 < same.high < 0.2

@@ -226,8 +226,8 @@ class Findings:
         doubtful = [name for name, margin in margins if margin.low <= 0]
         if doubtful:
             return (
-                f"Whether plain training is enough cannot be said of {len(doubtful)} of {len(self.classes)} classes: too "
-                "few labels were checked, or the most frequent wrong one is too near."
+                f"Whether plain training is enough cannot be said of {len(doubtful)} of {len(self.classes)} classes: "
+                "too few labels were checked, or the most frequent wrong one is too near."
             )
         return "Plain training has the right goal: in every class the right label is the most frequent."
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from murk.errors import InputError, UndecidedError, name_fault, refuse
 from murk.measure.estimate import level_fault
-from murk.measure.inverse_accuracy import inverse_of
+from murk.measure.inverse_accuracy import Reading, reading_of
 from murk.measure.predicted import classes_fault, read_array
 from murk.measure.probabilities import read_probs
 from murk.noise.draws import seed_fault, uniforms
@@ -77,8 +77,8 @@ def calibrate_conformal(
 
     With `noise`, a vote v of true class k at T[k, v] and W = T^-1, the share of true classes under a threshold is
     F(t) = 1/n sum_i sum_k W[v_i, k] 1(score(x_i, k) <= t), every class's score being used; the threshold is the
-    smallest t from which on F stays at (n + 1)/n times `coverage`. The rate is `coverage` up to the error of F, which
-    `method` tells; it holds in the mean, not for each calibration set.
+    smallest t from which on F stays at (n + 1)/n times `coverage`. The rate is `coverage` up to the error of F, that of
+    an estimated T with it, which `method` tells; it holds in the mean, not for each calibration set.
 
     Args:
         probs: float [n, K], rows sum to one, of examples that the classifier has not been trained on.
@@ -126,16 +126,16 @@ def calibrate_conformal(
         thresholds = _as_they_are(scores, given, coverage, per_class)
         undecided, told = np.flatnonzero(np.isinf(thresholds)), "labels as they are"
     else:
-        weights = inverse_of(noise, table.shape[1])[given]  # in the mean one for the true class, zero for the others
-        thresholds, errors = _adjusted(scores, weights, coverage, per_class)
+        reading = reading_of(noise, table.shape[1])
+        thresholds, errors = _adjusted(scores, given, reading, coverage, per_class)
         undecided = np.flatnonzero(errors > MOST_ERROR * (1 - coverage))
         thresholds[undecided] = np.inf
-        told = f"adjusted for noise; standard error of the rate {errors.max():.2g}"
+        told = f"adjusted for noise, {reading.told}; standard error of the rate {errors.max():.2g}"
         if len(undecided) and not per_class:
             raise UndecidedError(
                 f"cannot say: with {len(given)} labels of such noise the rate at a threshold is known to "
                 f"{errors.max():.2g} (a standard error), too little for a coverage of {coverage:g}; give more labels, "
-                "clean ones, or ask for less"
+                f"clean ones{'' if reading.answers is None else ', a surer T'}, or ask for less"
             )
     return Conformal(score, thresholds, float(coverage), f"{score}, {kind}, {told}", tuple(undecided.tolist()))
 
@@ -153,15 +153,23 @@ def _quantile(scores: np.ndarray, coverage: float) -> float:
 
 
 def _adjusted(
-    scores: np.ndarray, weights: np.ndarray, coverage: float, per_class: bool
+    scores: np.ndarray, labels: np.ndarray, reading: Reading, coverage: float, per_class: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find thresholds [K], and the standard error of the rate at each; infinite where it cannot be told."""
-    size, classes = scores.shape
-    if per_class:
-        found = [_crossing(scores[:, [k]], weights[:, [k]], weights[:, k], coverage) for k in range(classes)]
-    else:
-        found = [_crossing(scores, weights, np.ones(size), coverage)] * classes
-    thresholds, errors = np.array(found).T
+    classes = scores.shape[1]
+    weights = reading.inverse[0][labels]  # in the mean one for the true class, zero for the others
+    asked = [[k] for k in range(classes)] if per_class else [list(range(classes))]
+    found = []
+    for columns in asked:
+        members = weights[:, columns].sum(1) if per_class else np.ones(len(labels))
+        threshold, error = _crossing(scores[:, columns], weights[:, columns], members, coverage)
+        if np.isfinite(error):
+            # [class whose score it is, true class]: how much more often it is held than wanted
+            above = np.zeros((classes, classes))
+            above[columns] = ((scores[:, columns] <= threshold) - coverage * per_class).T @ weights / len(labels)
+            error = float(np.hypot(error, np.sqrt(reading.variance_of_transition(above)) / members.mean()))
+        found.append((threshold, error))
+    thresholds, errors = np.array(found if per_class else found * classes).T
     return thresholds, errors
 
 

@@ -17,10 +17,11 @@ from murk.measure.predicted import read_predicted, refuse_misfit
 from murk.measure.transition_estimate import TransitionEstimate
 from murk.noise import Annotators, Channel, Dilution, VoteBatch, Votes
 
-__all__ = ["accuracy_per_class_from_votes", "compare_from_votes", "inverse_accuracy", "inverse_of"]
+__all__ = ["accuracy_per_class_from_votes", "compare_from_votes", "inverse_accuracy", "reading_of"]
 
 GRID = 2001
 WIDEST = 0.5  # an interval wider than that says nothing that could be used
+MORE = 4.0  # answers
 SMALLEST_SINGULAR = 1e-6
 METHOD = "through the inverse of T; score interval"
 
@@ -61,7 +62,8 @@ def inverse_accuracy(
     worth = reading.worth(predicted, votes)
     estimate = float(worth.value.mean())
     right, wrong = reading.variances(worth)
-    extra = reading.variance_of_transition(worth.predicted)
+    shares = np.bincount(worth.predicted, minlength=reading.num_classes) / len(worth.predicted)
+    extra = reading.variance_of_transition(np.diag(shares))  # as of predictions that are right
     low, high = _score_interval(estimate, len(worth.value), right, wrong, extra, confidence_level)
     value, low, high = (float(np.clip(each, 0, 1)) for each in (estimate, low, high))
     if high - low > WIDEST:
@@ -70,8 +72,7 @@ def inverse_accuracy(
             f"noise (condition number of T: {reading.condition:.3g}); give more votes, or label some examples cleanly "
             "and use `accuracy`"
         )
-    told = "T known" if reading.answers is None else "T estimated, its error counted"
-    return Estimate(value, min(low, value), max(high, value), confidence_level, f"{METHOD}, {told}")
+    return Estimate(value, min(low, value), max(high, value), confidence_level, f"{METHOD}, {reading.told}")
 
 
 def accuracy_per_class_from_votes(
@@ -80,9 +81,9 @@ def accuracy_per_class_from_votes(
     """Estimate each true class's share of right predictions, [K], from votes.
 
     A ratio of two means, P(predicted and true j) and P(true j): the interval holds every R at which their difference
-    P(predicted and true j) - R P(true j) is within z standard deviations of zero, that deviation being the one at R. A
-    class of which the votes do not even show that there is any has the interval [0, 1]. Each holds on its own; T counts
-    as known.
+    P(predicted and true j) - R P(true j) is within z standard deviations of zero, that deviation being the one at R,
+    with that of T where it is an estimate. A class of which the votes do not even show that there is any has the
+    interval [0, 1]. Each holds on its own.
 
     Args and raises: as `inverse_accuracy`, but no class is refused for its width.
 
@@ -99,9 +100,12 @@ def accuracy_per_class_from_votes(
     reading, predicted = _read(predictions_or_probs, votes, noise)
     moments = reading.moments(predicted, votes)
     z = float(ndtri((1 + confidence_level) / 2))
-    found = [_ratio_interval(*each, size=moments.size, z=z) for each in reading.ratios(moments)]
+    found = [
+        _ratio_interval(*each, size=moments.size, z=z, extra=reading.variance_of_ratio(moments.hits, k))
+        for k, each in enumerate(reading.ratios(moments))
+    ]
     value, low, high = np.array(found).T
-    return Estimate(value, low, high, confidence_level, f"{METHOD} of a ratio, T taken as known")
+    return Estimate(value, low, high, confidence_level, f"{METHOD} of a ratio, {reading.told}")
 
 
 def compare_from_votes(
@@ -110,13 +114,13 @@ def compare_from_votes(
     """Estimate by how much one model's accuracy is above another's, on the same noisy votes.
 
     Where both predict the same class, noise adds nothing. The interval is normal over all examples, widened by one more
-    example on which they differ.
+    example on which they differ, and by T's own error where it is an estimate.
 
     Args:
         predictions_or_probs: int [N], or float [N, K], of the one.
         others: of the other.
         votes: of the same examples.
-        noise: as for `inverse_accuracy`; T counts as known.
+        noise: as for `inverse_accuracy`.
         confidence_level: in (0, 1).
 
     Returns:
@@ -138,11 +142,16 @@ def compare_from_votes(
     difference = reading.worth(predicted, votes).value - reading.worth(other, votes).value
     count = len(difference)
     largest = float(np.abs(reading.inverse).max())
-    spread = float(np.sqrt((difference.var(ddof=1) if count > 1 else 1.0) / count + (largest / count) ** 2))
+    extra = 0.0
+    if reading.answers is not None:
+        extra = reading.variance_of_transition(
+            reading.moments(predicted, votes).hits - reading.moments(other, votes).hits
+        )
+    spread = float(np.sqrt((difference.var(ddof=1) if count > 1 else 1.0) / count + (largest / count) ** 2 + extra))
     reach = float(ndtri((1 + confidence_level) / 2)) * spread
     value = float(np.clip(difference.mean(), -1, 1))
     low, high = max(-1.0, difference.mean() - reach), min(1.0, difference.mean() + reach)
-    method = "paired, through the inverse of T; normal interval, T taken as known"
+    method = f"paired, through the inverse of T; normal interval, {reading.told}"
     return Estimate(value, min(low, value), max(high, value), confidence_level, method)
 
 
@@ -177,7 +186,7 @@ class _Moments:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
     """How votes are read: transitions [S, K, A] of sources, and their inverses W [S, A, K] with T W = I."""
 
     transitions: Float[np.ndarray, "S K A"]
@@ -247,18 +256,48 @@ class _Reading:
             missed = float(np.delete(others, k, axis=0).sum(0) @ of_others)
             yield float(hits[k, k]), float(hits[:, k].sum()), 1 + float(square[k, k]), hit, missed
 
-    def variance_of_transition(self, predicted: np.ndarray) -> float:
-        """Give what T's own error adds to the variance, to first order, of predictions that are mostly right."""
+    @property
+    def told(self) -> str:
+        """How T counts, in words."""
+        return "T known" if self.answers is None else "T estimated, its error counted"
+
+    @cached_property
+    def errors(self) -> tuple[Float[np.ndarray, "K A"], Float[np.ndarray, " K"]]:
+        """Of T estimated: rows, and of how many answers they are shares, with four answers more, one of each kind.
+
+        What never came is not impossible (Agresti and Coull 1998).
+        """
+        assert self.answers is not None
+        count, transition = self.answers + MORE, self.transitions[0]
+        return (self.answers[:, None] * transition + MORE / transition.shape[1]) / count[:, None], count
+
+    def variance_of_transition(self, hits: Float[np.ndarray, "K K"]) -> float:
+        """Give what T's own error adds to the variance of sum_k hits[k, k], to first order.
+
+        W moves by -W dT W, so that sum_k hits[k, k] moves by -sum_j (W hits)[:, j] dT[j], where row j of T has the
+        errors of shares of so many answers.
+
+        Args:
+            hits: of what is predicted (or held in a set) down, of what is true across, as votes tell it by W.
+        """
         if self.answers is None:
             return 0.0
-        shares = np.bincount(predicted, minlength=self.num_classes) / len(predicted)
-        transition, inverse = self.transitions[0], self.inverse[0]
-        slope = (inverse * shares).T  # [true, answer]
-        mean = (transition * slope).sum(1)
-        return float((((transition * slope**2).sum(1) - mean**2) / self.answers).sum())
+        rows, count = self.errors
+        slope = (self.inverse[0] @ hits).T  # [true, answer]
+        return float((((rows * slope**2).sum(1) - (rows * slope).sum(1) ** 2) / count).sum())
+
+    def variance_of_ratio(self, hits: Float[np.ndarray, "K K"], k: int) -> tuple[float, float, float]:
+        """Give what T's error adds to the variance of hits[k, k] - R P(true k): coefficients of 1, R and R^2."""
+        if self.answers is None:
+            return 0.0, 0.0, 0.0
+        rows, count = self.errors
+        worth = self.inverse[0][:, k]
+        weight = (rows @ worth**2 - (rows @ worth) ** 2) / count
+        hit, members = hits[k], hits.sum(0)
+        return float(weight @ hit**2), float(-2 * weight @ (hit * members)), float(weight @ members**2)
 
 
-def _read(predictions_or_probs: Any, votes: Votes, noise: Any) -> tuple[_Reading, Int[np.ndarray, " N"]]:
+def _read(predictions_or_probs: Any, votes: Votes, noise: Any) -> tuple[Reading, Int[np.ndarray, " N"]]:
     """Read the noise and the predicted classes, and refuse what does not fit the votes."""
     reading = _reading_of(noise)
     predicted = read_predicted(predictions_or_probs)
@@ -285,7 +324,7 @@ def _read(predictions_or_probs: Any, votes: Votes, noise: Any) -> tuple[_Reading
     return reading, predicted.classes
 
 
-def _reading_of(noise: Any) -> _Reading:
+def _reading_of(noise: Any) -> Reading:
     answers = None
     if isinstance(noise, TransitionEstimate):
         noise = noise.transition
@@ -310,19 +349,23 @@ def _reading_of(noise: Any) -> _Reading:
             "cannot say: rows of T depend on each other, so that votes do not tell some classes apart; label some "
             "examples cleanly and use `accuracy`"
         )
-    return _Reading(transitions, np.stack([np.linalg.pinv(each) for each in transitions]), answers, condition)
+    return Reading(transitions, np.stack([np.linalg.pinv(each) for each in transitions]), answers, condition)
 
 
 def _answers(transition: Estimate) -> Float[np.ndarray, " K"]:
-    """Give of how many answers each row of T is an estimate, by the interval of its largest entry."""
-    z = float(ndtri((1 + transition.confidence_level) / 2))
+    """Give of how many answers each row of T is an estimate: those for which Wilson's interval of a share is as wide.
+
+    With half width h of the row's largest entry p, x = 1/n solves h^2 (1 + z^2 x)^2 = z^2 p (1 - p) x + z^4 x^2 / 4.
+    """
+    z2 = float(ndtri((1 + transition.confidence_level) / 2)) ** 2
     at = np.asarray(transition.value).argmax(1)[:, None]
     value, low, high = (
         np.take_along_axis(np.asarray(each), at, axis=1)[:, 0]
         for each in (transition.value, transition.low, transition.high)
     )
-    spread = np.maximum((high - low) / (2 * z), 1e-12)
-    return np.asarray(np.maximum(np.maximum(value * (1 - value), 0.01) / spread**2, 1.0))
+    half = np.clip((high - low) / 2, 1e-6, 0.5 - 1e-6)
+    a, b, c = z2**2 * (0.25 - half**2), z2 * (2 * half**2 - value * (1 - value)), half**2
+    return np.asarray(2 * a / (np.sqrt(b**2 + 4 * a * c) + b))
 
 
 def _score_interval(
@@ -338,12 +381,14 @@ def _score_interval(
 
 
 def _ratio_interval(
-    hit: float, member: float, own: float, others_hit: float, others_missed: float, *, size: int, z: float
-) -> tuple[float, float, float]:
-    """Give hit / member, and the R in [0, 1] with (hit - R member)^2 <= z^2 variance(R) / size."""
+    hit: float, member: float, own: float, others_hit: float, others_missed: float, *, size: int, z: float,
+    extra: tuple[float, float, float],
+) -> tuple[float, float, float]:  # fmt: skip
+    """Give hit / member, and the R in [0, 1] with (hit - R member)^2 <= z^2 (variance(R) / size + extra(R))."""
     ratio = np.linspace(0, 1, GRID)
     variance = member * own * ratio * (1 - ratio) + (1 - ratio) ** 2 * others_hit + ratio**2 * others_missed
-    within = np.flatnonzero((hit - ratio * member) ** 2 <= z**2 * np.maximum(variance, 1e-12) / size)
+    variance = np.maximum(variance, 1e-12) / size + np.polynomial.Polynomial(extra)(ratio)
+    within = np.flatnonzero((hit - ratio * member) ** 2 <= z**2 * variance)
     if member <= 0 or not len(within):
         return 0.5, 0.0, 1.0
     value = min(max(hit / member, 0.0), 1.0)
@@ -352,8 +397,8 @@ def _ratio_interval(
     return value, min(low, value), max(high, value)
 
 
-def inverse_of(noise: Any, num_classes: int) -> Float[np.ndarray, "A K"]:
-    """Give W [A, K] with T W = I, of noise with one T for all, as `inverse_accuracy` takes it.
+def reading_of(noise: Any, num_classes: int) -> Reading:
+    """Read noise with one T for all labels, as `inverse_accuracy` takes it.
 
     Raises:
         InputError: noise of several annotators or another number of classes, or rows that depend on each other.
@@ -364,4 +409,4 @@ def inverse_of(noise: Any, num_classes: int) -> Float[np.ndarray, "A K"]:
             f"expected noise with one T of {num_classes} classes for all labels, but {type(noise).__name__} of "
             f"{reading.num_classes} classes and {len(reading.inverse)} annotators came"
         )
-    return np.asarray(reading.inverse[0])
+    return reading
