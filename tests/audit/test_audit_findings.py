@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from scipy.stats import binom
 
 from murk.audit import audit_labels, audited_truth, read_given, write_audit, write_questions
 from murk.audit.folder import result_of
@@ -365,3 +366,23 @@ def test_thresholds_are_of_chances_as_checked_labels_have_them() -> None:
     flagged = checked.chances >= checked.threshold(precision=0.9)
     assert flagged.any() and (labels != truth)[flagged].mean() > 0.8
     assert checked.threshold(precision=0.9) != found.threshold(precision=0.9)
+
+
+def test_how_right_predictions_are_by_how_sure_they_say_to_be_is_told_by_checked_labels() -> None:
+    labels, truth, probs = noisy(20_000)
+    found = audit_labels(labels, probs)
+    assert found.reliability() is None
+    sure, right = probs.max(1), probs.argmax(1) == truth
+    held, repeats = np.zeros(5), 40
+    for seed in range(repeats):
+        where = np.random.default_rng(seed).choice(len(labels), 400, replace=False)
+        told = found.with_checked(where, truth[where]).reliability()
+        assert told is not None and told.examples.sum() == 20_000 and (np.diff(told.confidence) > 0).all()
+        parts = np.split(np.argsort(sure, kind="stable"), np.cumsum(told.examples)[:-1])
+        shares = np.array([right[part].mean() for part in parts])
+        assert told.confidence == pytest.approx([sure[part].mean() for part in parts], abs=1e-3)
+        held += (told.accuracy.low <= shares) & (shares <= told.accuracy.high)
+    assert binom.cdf(held, repeats, 0.95).min() > 1e-6 and held.mean() > 0.9 * repeats
+    alike = audit_labels(labels, np.where(np.eye(4)[labels] > 0, 0.7, 0.1), checked=(where, truth[where]))
+    told = alike.reliability()
+    assert told is not None and told.examples.tolist() == [20_000]

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 import murk
-from murk.errors import InputError
+from murk.errors import DataError, InputError
 from murk.learn import Progress
+from murk.learn.checkpoint import found_file
 from murk.learn.find_noise import _uniform, find_noise
 from murk.learn.setting_up import training_of
+from murk.measure import estimate_transition
 from murk.measure.expectation import Expectation
 from murk.measure.source_votes import SourceVotes
 from murk.noise import (
@@ -201,6 +203,46 @@ def test_a_search_among_copies_that_is_stopped_goes_on_and_ends_the_same(tmp_pat
     assert np.array_equal(whole.found.transition.value, resumed.found.transition.value)
     assert np.array_equal(whole.found.tempering, resumed.found.tempering)
     assert whole.history == resumed.history
+
+
+@pytest.mark.parametrize("way", ["auto", "auto:dependent"])
+def test_noise_that_was_found_is_read_again_bit_by_bit_and_not_for_another_search(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, votes = copied_votes()
+    settings = {"epochs": 4, **QUICK, "checkpoint": tmp_path / "checkpoint"}
+    first = find_noise("mlp1", DIGITS.train, votes, way, **settings)
+    calls = []
+    monkeypatch.setattr(
+        "murk.learn.find_noise.estimate_transition",
+        lambda *_, **told: calls.append(told) or estimate_transition(*_, **told),
+    )
+    again = find_noise("mlp1", DIGITS.train, votes, way, **settings)
+    assert not calls  # with other threads its last digits could be others, and another training would follow
+    assert again.state().keys() == first.state().keys() and again.to_dict() == first.to_dict()
+    assert again.transition == first.transition and again.noise == first.noise
+    known = np.full(len(DIGITS.train), -1)
+    known[0] = DIGITS.train.labels[0]
+    (tmp_path / "other").mkdir()
+    for path in tmp_path.glob("checkpoint*"):
+        path.rename(tmp_path / "other" / path.name)
+    other = {**settings, "checkpoint": tmp_path / "other" / "checkpoint"}
+    found_file(other["checkpoint"]).rename(found_file(settings["checkpoint"]))
+    find_noise("mlp1", DIGITS.train, votes, way, **settings, known=known)
+    assert len(calls) == 1
+    found_file(settings["checkpoint"]).write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"checkpoint\.found"):
+        find_noise("mlp1", DIGITS.train, votes, way, **settings, known=known)
+
+
+def test_what_was_found_is_saved_with_the_fit(tmp_path: Path) -> None:
+    votes = Channel.symmetric(0.4, num_classes=10).draw(DIGITS.train.labels, seed=0)
+    fit = murk.fit("mlp1", DIGITS.train, votes, noise="auto", epochs=4, **QUICK)
+    fit.save(tmp_path / "fit")
+    loaded = murk.Fit.load(tmp_path / "fit").found
+    assert fit.found is not None and loaded is not None
+    assert loaded.to_dict() == fit.found.to_dict() and loaded.noise == fit.found.noise
+    assert loaded.sentences() == fit.found.sentences()
 
 
 def test_who_repeats_whom_needs_votes_that_say_who_voted() -> None:

@@ -47,6 +47,7 @@ def test_the_page_says_what_the_audit_found_and_holds_its_images() -> None:
 def test_with_checked_labels_pictures_show_intervals() -> None:
     html = audit_page(plain(checked=200, names=("cat", "dog", "fox")), []).html()
     assert "by checked labels: interval" in html and "that were checked" in html
+    assert "How far the probabilities can be taken at their word" in html
 
 
 def test_without_images_suspicious_examples_are_a_table() -> None:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from murk.errors import InputError, name_fault, refuse
 from murk.files import csv_text
-from murk.measure import Audit, Estimate, LabelErrors, Range
+from murk.measure import Audit, Estimate, LabelErrors, Range, Reliability
 from murk.measure.estimate import level_fault
 from murk.measure.label_errors import MOST_MATRIX, PROBS_OF, errors_of, threshold_of
 from murk.measure.neighbours import Neighbours, find_neighbours
@@ -23,6 +23,7 @@ __all__ = ["ClassFinding", "Confusion", "Findings", "audit_labels", "findings_of
 
 FEWEST = 5  # labels of a class from which anything is said of it
 CONFUSIONS, NAMED = 50, 5
+BINS = 5  # of how sure predictions are
 CHANCE = 1.96  # standard deviations by which a range is wider than its assumptions make it
 
 
@@ -135,6 +136,26 @@ class Findings:
             InputError: as `LabelErrors.threshold`.
         """
         return threshold_of(self.chances, precision=precision, recall=recall)
+
+    def reliability(self, bins: int = BINS) -> Reliability | None:
+        """Say how often predictions are right, by how sure they say to be, by checked labels; None without.
+
+        Args:
+            bins: of as many examples each, by the largest probability; fewer where probabilities are the same.
+        """
+        if self.audit is None or self.noise_rate is None:
+            return None
+        sure = self.listed.probs.max(1).astype(np.float64)
+        ends = np.unique(np.quantile(sure, np.arange(1, bins) / bins))
+        group = np.searchsorted(ends, sure, side="left")
+        there = np.unique(group)
+        group = np.searchsorted(there, group)
+        right = self.predicted[self.audit.indices] == self.audit.truth
+        accuracy = self.audit.share_by_group(
+            group, right, len(there), expected=sure, confidence_level=self.noise_rate.confidence_level
+        )
+        count = np.bincount(group)
+        return Reliability(np.bincount(group, weights=sure) / count, accuracy, count)
 
     @property
     def rate(self) -> Range | Estimate:

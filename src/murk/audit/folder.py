@@ -22,7 +22,7 @@ from murk.audit.promises import promises
 from murk.errors import InputError
 from murk.files import csv_text, replace_file
 from murk.lab.result import FACTS, Result, machine, versions
-from murk.measure import Audit, Estimate, Range
+from murk.measure import Estimate, Range, Reliability
 
 __all__ = ["EXAMPLES", "LISTED", "result_of", "write_audit", "write_corrected"]
 
@@ -106,7 +106,8 @@ def result_of(
             {"name": each.name, "verdict": each.verdict, "because": each.because, "estimate": _plain(each.estimate)}
             for each in promises(found)
         ],
-        "p_error": None if found.audit is None else _reliability(found.audit),
+        "p_error": None if found.audit is None else _reliability(found.audit.reliability()),
+        "confidence": _reliability(found.reliability()),
         "copies": None if found.neighbours is None else int(found.neighbours.copies.sum()),
         "strange": None if found.neighbours is None else int(found.neighbours.strange.sum()),
         "classes": classes, "confusions": confusions, "transition": _transition(found), "said": list(found.sentences()),
@@ -118,8 +119,9 @@ def result_of(
     )  # fmt: skip
 
 
-def _reliability(audit: Audit) -> dict[str, Any]:
-    told = audit.reliability()
+def _reliability(told: Reliability | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
     ends = {"value": told.accuracy.value, "low": told.accuracy.low, "high": told.accuracy.high}
     return {"said": told.confidence.tolist(), "examples": told.examples.tolist(),
             **{name: np.asarray(each).tolist() for name, each in ends.items()}}  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -15,7 +16,10 @@ from torch import Tensor
 from murk.errors import DataError
 from murk.files import replace_file
 
-__all__ = ["checkpoint_files", "load_module", "module_tensors", "read_tensors", "scout_file", "write_tensors"]
+__all__ = [
+    "checkpoint_files", "found_file", "load_module", "module_tensors", "read_tensors", "scout_file", "with_arrays",
+    "without_arrays", "write_tensors",
+]  # fmt: skip
 
 SCOUTS = 5  # at most, of one training
 
@@ -25,9 +29,15 @@ def scout_file(checkpoint: Path, number: int) -> Path:
     return checkpoint.with_name(f"{checkpoint.name}.scout{number}")
 
 
+def found_file(checkpoint: Path) -> Path:
+    """Name the file beside a training's checkpoint that keeps the noise that was found."""
+    return checkpoint.with_name(f"{checkpoint.name}.found")
+
+
 def checkpoint_files(checkpoint: Path) -> tuple[Path, ...]:
-    """Name all files that a training may keep: its checkpoint, and those of the scouts that found its noise."""
-    return (checkpoint, *(scout_file(checkpoint, number) for number in range(1, SCOUTS + 1)))
+    """Name all files that a training may keep: its checkpoint, those of the scouts, and the noise that they found."""
+    scouts = (scout_file(checkpoint, number) for number in range(1, SCOUTS + 1))
+    return (checkpoint, *scouts, found_file(checkpoint))
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -77,3 +87,23 @@ def load_module(prefix: str, module: torch.nn.Module, tensors: Mapping[str, Tens
         module.load_state_dict(own, strict=True)
     except RuntimeError as error:
         raise DataError(f"the weights in {source} do not fit the model they are said to be of ({error})") from error
+
+
+def without_arrays(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """Replace arrays by the names of tensors, which go into a file of weights."""
+    if isinstance(value, np.ndarray):
+        name = f"noise/{len(tensors)}"
+        tensors[name] = torch.from_numpy(np.array(value, dtype=np.float64))
+        return {"tensor": name}
+    if isinstance(value, dict):
+        return {key: without_arrays(part, tensors) for key, part in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def with_arrays(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Put back the arrays that `without_arrays` took out."""
+    if isinstance(value, dict):
+        if set(value) == {"tensor"}:
+            return tensors[value["tensor"]].numpy()
+        return {key: with_arrays(part, tensors) for key, part in value.items()}
+    return value

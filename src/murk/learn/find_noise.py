@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from torch import nn
+from torch import Tensor, nn
 
 from murk.data import as_source
-from murk.errors import InputError, refuse
-from murk.learn.checkpoint import scout_file
+from murk.errors import DataError, InputError, refuse
+from murk.learn.checkpoint import found_file, read_tensors, scout_file, with_arrays, without_arrays, write_tensors
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.losses import EvidenceLoss, Loss
 from murk.learn.progress import Callback
@@ -130,6 +132,10 @@ def find_noise(
         tried = [search.follow(each) for each in (first, replace(first, clusters=True))[: 1 + named_later]]
         best = max(tried, key=lambda each: each.score)
         second = search.follow(Scout(blank, others, ours, best.transitions))
+    mark = search.mark(unknown, known, groups, weights)
+    before = None if keep is None else _kept(found_file(keep), mark)
+    if before is not None:
+        return before
     log_probs = np.empty((len(votes), votes.num_classes))
     log_probs[others], log_probs[ours] = best.log_probs, second.log_probs
     if named_later:
@@ -138,10 +144,27 @@ def find_noise(
     if tempered:
         seen = replace(blank, log_probs=log_probs)
         shares = chosen.of(seen, transitions_of_surest(seen))
-    return estimate_transition(
+    found = estimate_transition(
         np.exp(log_probs), votes, known=known, groups=groups, weights=weights, one_right=unknown.one_right,
         by_annotator=by_annotator, tempering=shares, seed=seed,
     )  # fmt: skip
+    if keep is not None:
+        tensors: dict[str, Tensor] = {}
+        write_tensors(found_file(keep), tensors, {"mark": mark, "found": without_arrays(found.state(), tensors)})
+    return found
+
+
+def _kept(path: Path, mark: str) -> TransitionEstimate | None:
+    """Read the noise that was found before: found again, with other threads, its last digits could be others."""
+    if not path.exists():
+        return None
+    tensors, facts = read_tensors(path)
+    if facts.get("mark") != mark:
+        return None
+    try:
+        return TransitionEstimate.from_state(with_arrays(facts["found"], tensors))
+    except (KeyError, InputError) as error:
+        raise DataError(f"{path} lacks or garbles a value ({error}); remove it, and run the same again") from error
 
 
 @dataclass
@@ -156,6 +179,15 @@ class _Search:
     callbacks: Sequence[Callback]
     scouts: int
     begun: int = 0
+    fingerprints: list[str] = field(default_factory=list)
+
+    def mark(self, unknown: Unknown, known: Any, *more: Any) -> str:
+        """Hash what the noise that is found depends on: the scouts' trainings, and what reads their predictions."""
+        told = [*self.fingerprints, repr(unknown), self.settings["seed"]]
+        digest = hashlib.sha256(json.dumps(told).encode())
+        for each in (known, *more):
+            digest.update(b"-" if each is None else np.ascontiguousarray(each).tobytes())
+        return digest.hexdigest()
 
     def _loss(self, weights: np.ndarray | None) -> Loss:
         return EvidenceLoss() if weights is None else weighted(EvidenceLoss(), weights / weights.mean())
@@ -175,6 +207,7 @@ class _Search:
         if self.checkpoint is not None:
             training.checkpoint = scout_file(self.checkpoint, self.begun)
             training.checkpoint_seconds, training.fingerprint = self.checkpoint_seconds, fingerprint_of(training)
+            self.fingerprints.append(training.fingerprint)
         training.run()
         assert scout.best is not None  # it looks at the end of the last epoch, if not before
         return scout.best

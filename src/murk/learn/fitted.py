@@ -19,7 +19,7 @@ from torch import nn
 from murk.data import Examples, ImageSource, as_source
 from murk.errors import DataError, InputError, MurkError, refuse
 from murk.learn.augment import Normalisation
-from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
+from murk.learn.checkpoint import load_module, module_tensors, read_tensors, with_arrays, without_arrays, write_tensors
 from murk.learn.device import settle_compute
 from murk.learn.export import write_onnx
 from murk.learn.progress import Epoch
@@ -50,7 +50,7 @@ class Fit:
         class_names: K names.
         example_shape: (H, W, C) of images, or (D,) of features.
         last: the averaged weights of the last epoch, as `model`; None in a fit that was loaded (it is not saved).
-        found: what `noise="auto"` found, with intervals; None where the noise was given, and in a fit that was loaded.
+        found: what `noise="auto"` found, with intervals; None where the noise was given.
         feature_names: D names of the features, in their order; None where they have none, as images.
 
     Raises:
@@ -221,7 +221,8 @@ class Fit:
         return {
             "format": FORMAT,
             "model": None if settings is None else settings.as_dict(),
-            "noise": None if self.noise is None else _without_arrays(noise_state(self.noise), tensors),
+            "noise": None if self.noise is None else without_arrays(noise_state(self.noise), tensors),
+            "found": None if self.found is None else without_arrays(self.found.state(), tensors),
             "history": [asdict(epoch) for epoch in self.history],
             "selected_epoch": self.selected_epoch,
             "recipe": asdict(self.recipe),
@@ -272,12 +273,12 @@ class Fit:
         if facts.get("model") is None and model is None:
             raise InputError("this fit holds a model of your own; give load(folder, model=function that makes it)")
         try:
-            names = facts.get("feature_names")  # fits from before there were names have none
+            names, found = facts.get("feature_names"), facts.get("found")  # older fits lack them
             network = model() if model is not None else _built(facts["model"], tensors)
             load_module("model", network, tensors, source=folder / WEIGHTS)
             fit = Fit(
                 model=network.eval().requires_grad_(False).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-                noise=None if facts["noise"] is None else noise_from_state(_with_arrays(facts["noise"], tensors)),
+                noise=None if facts["noise"] is None else noise_from_state(with_arrays(facts["noise"], tensors)),
                 history=tuple(Epoch(**epoch) for epoch in facts["history"]),
                 selected_epoch=int(facts["selected_epoch"]),
                 recipe=Recipe(**facts["recipe"]),
@@ -285,6 +286,7 @@ class Fit:
                 class_names=tuple(str(name) for name in facts["class_names"]),
                 example_shape=tuple(int(size) for size in facts["example_shape"]),
                 feature_names=None if names is None else tuple(str(name) for name in names),
+                found=None if found is None else TransitionEstimate.from_state(with_arrays(found, tensors)),
             )
             _refuse_contradictions(fit, facts["model"])
             return fit
@@ -358,22 +360,3 @@ def _move_into_place(part: Path, folder: Path) -> None:
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _without_arrays(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """Replace arrays by the names of tensors, which go into the weights file."""
-    if isinstance(value, np.ndarray):
-        name = f"noise/{len(tensors)}"
-        tensors[name] = torch.from_numpy(np.array(value, dtype=np.float64))
-        return {"tensor": name}
-    if isinstance(value, dict):
-        return {key: _without_arrays(part, tensors) for key, part in value.items()}
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _with_arrays(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    if isinstance(value, dict):
-        if set(value) == {"tensor"}:
-            return tensors[value["tensor"]].numpy()
-        return {key: _with_arrays(part, tensors) for key, part in value.items()}
-    return value

@@ -156,20 +156,43 @@ class Audit:
         A class of which nobody is labelled has the interval [0, 1], as has one of which nothing was checked. Of strata
         of a class of which nothing was checked the estimate takes the mean P(error), and the interval leaves all open.
         """
-        count, classes = len(CUTS) + 1, self.num_classes
-        cell = self.labels * count + self.strata
+        return self.share_by_group(
+            self.labels, self.wrong, self.num_classes, expected=self.probability, confidence_level=confidence_level
+        )
+
+    def share_by_group(
+        self, groups: Any, hit: Any, num_groups: int, *, expected: Any = None, confidence_level: float = 0.95
+    ) -> Estimate:
+        """Estimate the share of anything within groups of the N, [G], from which of the checked examples have it.
+
+        Args:
+            groups: int [N] in [0, G), settled before anything was checked.
+            hit: bool [n], of each example checked, in their order.
+            num_groups: G.
+            expected: float [N] in [0, 1], what the estimate (not the interval) takes where nothing was checked; None
+                for .5.
+            confidence_level: of each interval on its own.
+
+        Raises:
+            InputError: groups that are none, or another number of answers.
+        """
+        group, hits = read_array(groups, what="groups"), self._answered(hit)
+        refuse([classes_fault(group, len(self.labels), num_groups, what="groups")])
+        count = len(CUTS) + 1
+        cell = group.astype(np.int64) * count + self.strata
         checked = cell[self.indices]
 
         def counted(cells: np.ndarray, weights: Any = None) -> np.ndarray:
-            return np.bincount(cells, weights=weights, minlength=classes * count).reshape(classes, count)
+            return np.bincount(cells, weights=weights, minlength=num_groups * count).reshape(num_groups, count)
 
         sizes = counted(cell)
         sizes[sizes.sum(1) == 0, 0] = 1
-        chance = counted(cell, np.asarray(self.probability, dtype=np.float64)) / np.maximum(sizes, 1)
+        guess: Any = 0.5
+        if expected is not None:
+            guess = np.clip(counted(cell, np.asarray(expected, dtype=np.float64)) / np.maximum(sizes, 1), 0, 1)
         return stratified_share(
-            counted(checked[self.wrong]), counted(checked), sizes, expected=np.clip(chance, 0, 1),
-            confidence_level=confidence_level,
-        )  # fmt: skip
+            counted(checked[hits]), counted(checked), sizes, expected=guess, confidence_level=confidence_level
+        )
 
     def share(self, hit: Any, *, expected: Any = 0.5, confidence_level: float = 0.95) -> Estimate:
         """Estimate the share of anything among all N, from which of the checked examples have it.
@@ -182,16 +205,20 @@ class Audit:
         Raises:
             InputError: another number of answers.
         """
-        hits = np.asarray(hit, dtype=np.bool_)
-        if hits.shape != self.truth.shape:
-            raise InputError(
-                f"expected yes or no for each of {len(self.truth)} checked examples, but {hits.shape} came"
-            )
+        hits = self._answered(hit)
         strata, count = self.strata[self.indices], len(CUTS) + 1
         return stratified_share(
             np.bincount(strata[hits], minlength=count), np.bincount(strata, minlength=count),
             np.bincount(self.strata, minlength=count), expected=expected, confidence_level=confidence_level,
         )  # fmt: skip
+
+    def _answered(self, hit: Any) -> np.ndarray:
+        hits = np.asarray(hit, dtype=np.bool_)
+        if hits.shape != self.truth.shape:
+            raise InputError(
+                f"expected yes or no for each of {len(self.truth)} checked examples, but {hits.shape} came"
+            )
+        return hits
 
     @property
     def _mean_chances(self) -> np.ndarray:

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from murk.errors import InputError
 from murk.measure.estimate import Estimate
 from murk.measure.expectation import Maximum
 from murk.measure.naming import runners_up
 from murk.measure.noise_family import Choice
 from murk.measure.repeated import Repeats, beta_interval
-from murk.noise import Annotators, Channel, Dilution, Flat, Matrix, NoiseModel
+from murk.noise import Annotators, Channel, Dilution, Flat, Matrix, NoiseModel, noise_from_state, noise_state
 
 __all__ = ["TransitionEstimate", "estimate_of"]
 
 METHOD = "expectation-maximisation; interval from examples drawn again"
+ESTIMATES = ("transition", "noise_rate", "margin")
 CLASSES_NAMED = 6
 DOUBT = 2.6  # standard errors within which a naming may be another: 1 % two-sided
 
@@ -66,6 +68,33 @@ class TransitionEstimate:
             "tempering": None if self.tempering is None else self.tempering.tolist(),
         }  # fmt: skip
 
+    def state(self) -> dict[str, Any]:
+        """Write all of it as plain values and arrays, from which `from_state` makes it again, bit by bit."""
+        return {
+            "family": self.family, "noise": noise_state(self.noise), "shares": self.shares,
+            **{name: _estimate_state(getattr(self, name)) for name in ESTIMATES},
+            "families": list(self.behind), "behind": np.array(list(self.behind.values()), dtype=np.float64),
+            "unnamed": list(self.unnamed), "tempering": self.tempering,
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> TransitionEstimate:
+        """Make again what `state` wrote.
+
+        Raises:
+            InputError: missing or faulty values.
+        """
+        try:
+            behind = dict(zip(map(str, state["families"]), np.asarray(state["behind"]).tolist(), strict=True))
+            return cls(
+                family=str(state["family"]), noise=noise_from_state(state["noise"]),
+                shares=np.asarray(state["shares"], dtype=np.float64), behind=behind,
+                unnamed=tuple(int(k) for k in state["unnamed"]), tempering=state["tempering"],
+                **{name: Estimate(**state[name]) for name in ESTIMATES},
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"a found noise's description lacks or garbles {error}") from error
+
     def sentences(self, class_names: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Say what was found, in words; classes by number, or by their names."""
         names = class_names or tuple(str(k) for k in range(len(self.shares)))
@@ -90,6 +119,11 @@ class TransitionEstimate:
             least, most = (f"{share:.0%}" for share in (self.tempering[:, 0].min(), self.tempering[:, 0].max()))
             said.append(f"Annotators may repeat each other: a vote counts as {least} to {most} of an independent one.")
         return tuple(said)
+
+
+def _estimate_state(estimate: Estimate) -> dict[str, Any]:
+    ends = {name: np.asarray(getattr(estimate, name)) for name in ("value", "low", "high")}
+    return {**ends, "confidence_level": estimate.confidence_level, "method": estimate.method}
 
 
 _FAMILY_IN_WORDS = {

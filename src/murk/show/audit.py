@@ -97,7 +97,7 @@ def check_page(questions: Sequence[Suspect], *, total: int, table: str) -> Page:
     """
     answer = (
         f"{total:,} examples, drawn at random so that checking them tells most. Write what each is into the "
-        f"column truth of {table}; leave empty what you cannot tell. Stop when you like: the order is random."
+        f"column truth of {table}, or ? where you cannot tell. Stop when you like: the order is random."
     )
     blocks: list[Block] = []
     if any(each.png for each in questions):
@@ -220,14 +220,8 @@ def _promised(facts: Plain) -> list[Block]:
     blocks: list[Block] = [Table(columns, body, "promises", "Which promises hold", (
         "Each by an interval of its own: of twenty promises that hold, about one may be said not to by chance."
     ))]  # fmt: skip
-    told = facts["p_error"]
-    if told:
-        rows = [
-            {"name": f"P(error) {said:.1%}, {examples:,} labels", "value": value, "low": low, "high": high,
-             "said": said, "kind": CHECKED}
-            for said, examples, value, low, high in zip(
-                *(told[name] for name in ("said", "examples", "value", "low", "high")), strict=True)
-        ]  # fmt: skip
+    if facts["p_error"]:
+        rows = _reliability(facts["p_error"], "P(error)")
         blocks.append(Figure(
             chart_shares(rows, title="share of wrong labels", mark="said"),
             f"Share of labels that are wrong, by their P(error): {_told(rows)}.", "reliability",
@@ -236,7 +230,26 @@ def _promised(facts: Plain) -> list[Block]:
             "labels, with its interval; the upright stroke is the mean P(error). P(error) calibrated by the checked "
             "labels is in examples.parquet.",
         ))  # fmt: skip
+    if facts["confidence"]:
+        rows = _reliability(facts["confidence"], "sure to")
+        blocks.append(Figure(
+            chart_shares(rows, title="share of right predictions", mark="said"),
+            f"Share of predictions that are right, by how sure they say to be: {_told(rows)}.", "confidence",
+            "How far the probabilities can be taken at their word",
+            "Examples by the largest of their probabilities, as many in each row: the share whose predicted class is "
+            "the true one by checked labels, with its interval; the upright stroke is that probability's mean. One "
+            "that estimates labels, not the truth, says how likely a label is.",
+        ))  # fmt: skip
     return blocks
+
+
+def _reliability(told: Plain, what: str) -> list[dict[str, Any]]:
+    return [
+        {"name": f"{what} {said:.1%}, {examples:,} labels", "value": value, "low": low, "high": high, "said": said,
+         "kind": CHECKED}
+        for said, examples, value, low, high in zip(
+            *(told[name] for name in ("said", "examples", "value", "low", "high")), strict=True)
+    ]  # fmt: skip
 
 
 def _suspicious(suspects: Sequence[Suspect], facts: Plain) -> list[Block]:
