@@ -11,8 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murk.errors import InputError
-from murk.measure import effective_clean_labels, information, information_log_score, information_per_example
-from murk.noise import Channel, Dilution, Flat, Matrix, Votes, pair_flip
+from murk.measure import (
+    effective_clean_labels,
+    effective_clean_labels_per_annotator,
+    effective_clean_labels_per_class,
+    information,
+    information_log_score,
+    information_per_example,
+    information_per_vote,
+)
+from murk.noise import Annotators, Channel, Dilution, Flat, Matrix, Votes, pair_flip
 
 GOLDEN = {1: 1.678753, 2: 1.339725, 5: 0.830273, 10: 0.486524, 20: 0.246156, 50: 0.092488, 100: 0.045455}
 GOLDEN_INDEPENDENT = {10: 0.321, 20: 0.186}
@@ -172,8 +180,51 @@ def test_faulty_priors_are_refused(prior, match):
         information_log_score(votes, Channel(Flat(3, 0.7)), [0, 1], prior=prior)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.4, 0.89])
+def test_one_vote_of_a_symmetric_channel_has_the_information_of_the_formula(rate):
+    noise = Channel.symmetric(rate, num_classes=10)
+    wrong = rate * math.log(rate / 9) if rate else 0
+    expected = LOG_10 + ((1 - rate) * math.log(1 - rate)) + wrong
+    assert information_per_vote(noise) == pytest.approx(expected, abs=1e-6)
+    assert information_per_example(noise) == information_per_vote(noise)
+
+
+def test_one_vote_of_any_channel_is_worth_what_votes_drawn_from_it_are():
+    noise, prior = Channel(Matrix([[0.7, 0.3, 0], [0, 0.6, 0.4], [0.2, 0, 0.8]])), np.array([0.5, 0.3, 0.2])
+    truth = np.random.default_rng(0).choice(3, 40_000, p=prior)
+    drawn = per_example(noise.draw(truth, seed=0), noise, prior=prior)
+    told = information_per_vote(noise, prior=prior)
+    assert drawn * -(prior @ np.log(prior)) / math.log(3) == pytest.approx(told, abs=farthest(40_000, 2 * math.log(5)))
+
+
+def test_classes_share_what_all_votes_are_worth_by_what_these_say():
+    noise = Channel(Matrix([[1, 0, 0], [0, 0.5, 0.5], [0, 0.5, 0.5]]))
+    truth = np.repeat([0, 1, 2], [100, 200, 300])
+    votes = noise.draw(truth, seed=0)
+    told = effective_clean_labels_per_class(votes, noise)
+    assert told.sum() == pytest.approx(effective_clean_labels(votes, noise))
+    assert told[0] == pytest.approx(100)
+    assert told[1:] == pytest.approx([250 * (1 - math.log(2) / math.log(3))] * 2)  # which of the two, no vote says
+
+
+def test_annotators_are_worth_their_votes_each_by_themselves():
+    noise = Annotators(np.stack([Flat(3, 0.9).matrix(), Flat(3, 1 / 3).matrix(), np.roll(np.eye(3), 1, axis=1)]))
+    votes = Votes.from_long([0, 1, 2, 0, 0], [0, 1, 2, 1, 1], [0, 0, 1, 1, 2], num_examples=3, num_classes=3)
+    told = effective_clean_labels_per_annotator(votes, noise)
+    one = information_per_vote(Channel(Flat(3, 0.9))) / math.log(3)
+    assert told == pytest.approx([2 * one, 0, 1])  # who always names the next class says all
+    with pytest.raises(InputError, match="say who voted"):
+        effective_clean_labels_per_annotator(Votes.from_labels([0], num_classes=3), noise)
+    with pytest.raises(InputError, match="a noise of their own"):
+        effective_clean_labels_per_annotator(votes, Channel(Flat(3, 0.5)))
+    with pytest.raises(InputError, match="annotator 2 voted"):
+        effective_clean_labels_per_annotator(votes, Annotators(noise.transitions[:2]))
+    with pytest.raises(InputError, match="a dilution take"):
+        information_per_vote(Dilution(2, num_classes=3))
+
+
 def test_other_noise_has_no_closed_form_and_is_refused():
-    for noise in (Channel(Flat(3, 0.5)), Dilution(2, num_classes=3, pattern=pair_flip(3))):
+    for noise in (Channel(Flat(3, 0.5), votes_per_example=2), Dilution(2, num_classes=3, pattern=pair_flip(3))):
         with pytest.raises(InputError, match="closed form"):
             information_per_example(noise)
     with pytest.raises(InputError, match="closed form"):

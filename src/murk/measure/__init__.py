@@ -8,7 +8,14 @@ from murk.measure.binomial import exact_binomial
 from murk.measure.calibration import Reliability, calibrating_temperature, reliability, tempered
 from murk.measure.conformal import Conformal, calibrate_conformal
 from murk.measure.estimate import Estimate
-from murk.measure.information import effective_clean_labels, information_log_score, information_per_example
+from murk.measure.information import (
+    effective_clean_labels,
+    effective_clean_labels_per_annotator,
+    effective_clean_labels_per_class,
+    information_log_score,
+    information_per_example,
+    information_per_vote,
+)
 from murk.measure.inverse_accuracy import accuracy_per_class_from_votes, compare_from_votes
 from murk.measure.label_errors import LabelErrors, find_label_errors
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
@@ -47,12 +54,15 @@ __all__ = [
     "dawid_skene",
     "dilution_loglik",
     "effective_clean_labels",
+    "effective_clean_labels_per_annotator",
+    "effective_clean_labels_per_class",
     "estimate_transition",
     "exact_binomial",
     "find_label_errors",
     "find_neighbours",
     "information_log_score",
     "information_per_example",
+    "information_per_vote",
     "likelihood_ratio_accuracy",
     "macro_f1",
     "posterior",

@@ -13,9 +13,12 @@ from scipy.stats import binom
 
 from murk.errors import InputError, refuse
 from murk.measure.predicted import read_array
-from murk.noise import Dilution, Flat, NoiseModel, Votes
+from murk.noise import Annotators, Channel, Dilution, Flat, NoiseModel, Votes
 
-__all__ = ["effective_clean_labels", "information_log_score", "information_per_example"]
+__all__ = [
+    "effective_clean_labels", "effective_clean_labels_per_annotator", "effective_clean_labels_per_class",
+    "information_log_score", "information_per_example", "information_per_vote",
+]  # fmt: skip
 
 ENTRIES_AT_ONCE = 1 << 19  # of the table [block, K], so that memory does not grow with N
 PRIOR_SUM_TOLERANCE = 1e-6
@@ -54,23 +57,125 @@ def effective_clean_labels(votes: Votes, noise: NoiseModel, *, prior: Any = None
 
     Source: derived; the votes' mutual information with the class (Cover and Thomas, Elements of Information Theory).
     """
+    return float(effective_clean_labels_per_class(votes, noise, prior=prior).sum())
+
+
+def effective_clean_labels_per_class(votes: Votes, noise: NoiseModel, *, prior: Any = None) -> Float[np.ndarray, " K"]:
+    """Count how many clean labels the votes are worth for each class: sum_i P(j given votes_i) I_i / H(prior).
+
+    What an example's votes tell counts for each class as far as they say that it is of that class. The sum over classes
+    is n_eff (`effective_clean_labels`).
+
+    Args, raises: as `effective_clean_labels`.
+
+    Returns:
+        float64 [K]; with another prior than the uniform one a class can come out below zero.
+
+    Example:
+        >>> import numpy as np
+        >>> from murk.noise import Dilution
+        >>> clean = Dilution(0, num_classes=3)
+        >>> effective_clean_labels_per_class(clean.draw(np.array([0, 0, 1]), seed=0), clean).tolist()
+        [2.0, 1.0, 0.0]
+
+    Source: derived.
+    """
     log_prior, entropy = _read_prior(prior, noise.num_classes)
     if getattr(noise, "tempering", None) is not None:
         raise InputError("tempered evidence is no likelihood and does not tell what votes are worth; give Annotators "
                          "without tempering, or a Channel")  # fmt: skip
-    gained = 0.0
+    gained = np.zeros(noise.num_classes)
     for _, log_posterior in _log_posteriors(votes, noise, log_prior):
-        gained += float((entropy - entr(np.exp(log_posterior)).sum(axis=1)).sum())
+        posterior = np.exp(log_posterior)
+        gained += (entropy - entr(posterior).sum(axis=1)) @ posterior
     return gained / entropy
+
+
+def information_per_vote(noise: Channel | Annotators, *, prior: Any = None) -> float | Float[np.ndarray, " S"]:
+    """Give the information of one vote about the class, in nats: I = sum_jk prior_j T[j, k] log(T[j, k] / P(k)).
+
+    Of a symmetric channel that errs at the rate r, with every class as probable: log K + (1 - r) log(1 - r) +
+    r log(r / (K - 1)). Votes on one example tell the same thing twice in part: their informations do not add up.
+
+    Args:
+        noise: a `Channel`, or `Annotators`, of whom each has a number of their own.
+        prior: class probabilities, float [K], summing to one; None for 1/K each.
+
+    Returns:
+        Nats, in [0, H(prior)]; of annotators [S].
+
+    Raises:
+        InputError: other noise, or a faulty prior.
+
+    Example:
+        >>> from murk.noise import Channel
+        >>> round(information_per_vote(Channel.symmetric(0.4, num_classes=10)), 6)
+        0.750684
+
+    Source: the channel's mutual information (Cover and Thomas, Elements of Information Theory).
+    """
+    if isinstance(noise, Annotators):
+        transitions = np.asarray(noise.transitions)
+    elif isinstance(noise, Channel):
+        transitions = noise.transition.matrix()[None]
+    else:
+        raise InputError(f"one vote has an information of its own in a Channel or of Annotators, but {noise} came; of "
+                         "a dilution take noise.independent()")  # fmt: skip
+    log_prior, _ = _read_prior(prior, noise.num_classes)
+    shares = np.exp(log_prior)
+    mean = np.einsum("j,sjk->sk", shares, transitions)
+    told = entr(mean).sum(1) - np.einsum("j,sj->s", shares, entr(transitions).sum(2))
+    told = np.maximum(told, 0)
+    return told if isinstance(noise, Annotators) else float(told[0])
+
+
+def effective_clean_labels_per_annotator(
+    votes: Votes, noise: Annotators, *, prior: Any = None
+) -> Float[np.ndarray, " S"]:
+    """Count how many clean labels each annotator's votes would be worth by themselves: votes times I / H(prior).
+
+    Where annotators vote on the same examples they tell the same in part: the sum is more than n_eff of all votes.
+
+    Args:
+        votes: with annotators.
+        noise: of these annotators.
+        prior: as `information_per_vote`.
+
+    Returns:
+        float64 [S].
+
+    Raises:
+        InputError: votes without annotators, other noise, or a faulty prior.
+
+    Example:
+        >>> import numpy as np
+        >>> from murk.noise import Annotators, Votes
+        >>> noise = Annotators(np.stack([np.eye(2), np.full((2, 2), 0.5)]))
+        >>> votes = Votes.from_long([0, 1, 2, 0], [0, 1, 0, 1], [0, 0, 0, 1], num_examples=3, num_classes=2)
+        >>> effective_clean_labels_per_annotator(votes, noise).tolist()
+        [3.0, 0.0]
+    """
+    if not isinstance(noise, Annotators):
+        raise InputError(f"annotators have a noise of their own each (Annotators), but {type(noise).__name__} came")
+    told = np.asarray(information_per_vote(noise, prior=prior))
+    cast = np.zeros(len(told), np.int64)
+    for batch in votes.batches():
+        if batch.annotators is None:
+            raise InputError("expected votes with annotators (Votes.from_long), but these do not say who voted")
+        if len(batch.annotators) and batch.annotators.max() >= len(told):
+            raise InputError(f"the noise has {len(told)} annotators, but annotator {batch.annotators.max()} voted")
+        cast += np.bincount(batch.annotators, minlength=len(told))
+    return np.asarray(cast * told / _read_prior(prior, noise.num_classes)[1])
 
 
 def information_per_example(noise: NoiseModel) -> float:
     """Give the mean information of one example's votes under exact uniform dilution, in nats, in closed form.
 
-    I = E log(K (1 + B) / (1 + alpha)) over B ~ Binomial(alpha, 1/K), with every class as probable.
+    I = E log(K (1 + B) / (1 + alpha)) over B ~ Binomial(alpha, 1/K), with every class as probable. Of a channel of one
+    vote an example it is that of the vote (`information_per_vote`).
 
     Args:
-        noise: a `Dilution` with the uniform pattern.
+        noise: a `Dilution` with the uniform pattern, or a `Channel` with one vote an example.
 
     Returns:
         I in [0, log K]; N examples are worth N I / log K clean labels.
@@ -85,13 +190,15 @@ def information_per_example(noise: NoiseModel) -> float:
 
     Source: derived.
     """
+    if isinstance(noise, Channel) and noise.votes_per_example == 1:
+        return float(information_per_vote(noise))
     if (
         not isinstance(noise, Dilution)
         or not isinstance(noise.pattern, Flat)
         or abs(noise.pattern.right - 1 / noise.num_classes) > UNIFORM_TOLERANCE
     ):
         raise InputError(
-            f"the closed form is for Dilution with the uniform pattern, but {noise} came; "
+            f"the closed form is for Dilution with the uniform pattern or one vote of a Channel, but {noise} came; "
             "draw votes and use effective_clean_labels"
         )
     alpha, num_classes = noise.alpha, noise.num_classes
