@@ -17,6 +17,7 @@ from murk.paper import (
     figure9,
     figure10,
     figure11,
+    law,
     methods,
     rates,
     sam,
@@ -32,8 +33,8 @@ FIGURES: dict[str, Figure] = {
 }  # fmt: skip
 """Those of the paper, which "all" means."""
 
-COMPARISONS: dict[str, Figure] = {module.FIGURE.name: module.FIGURE for module in (methods, sam)}
-"""What holds the field's methods against each other; each runs by its own name alone."""
+COMPARISONS: dict[str, Figure] = {module.FIGURE.name: module.FIGURE for module in (methods, sam, law)}
+"""What holds the field's methods against each other, and murk's own law; each runs by its own name alone."""
 
 
 def figure_named(name: str) -> Figure:
