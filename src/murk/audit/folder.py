@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from murk.audit.findings import Findings, within
+from murk.audit.by_class import within
+from murk.audit.findings import Findings
 from murk.audit.promises import promises
 from murk.errors import InputError
 from murk.files import csv_text, replace_file

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 
 from murk.errors import InputError, UndecidedError, name_fault, refuse
 from murk.measure.estimate import level_fault
-from murk.measure.inverse_accuracy import Reading, reading_of
 from murk.measure.predicted import classes_fault, read_array
 from murk.measure.probabilities import read_probs
+from murk.measure.vote_reading import Reading, reading_of
 from murk.noise.draws import seed_fault, uniforms
 
 __all__ = ["SCORES", "Conformal", "calibrate_conformal"]
