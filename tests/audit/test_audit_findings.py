@@ -199,9 +199,17 @@ def test_answers_of_which_one_has_another_audits_mark_are_refused(mark: str, tmp
 def test_classes_that_are_called_like_no_answer_are_answers(tmp_path: Path) -> None:
     labels, _, probs = noisy(100)
     found = audit_labels(labels, probs, class_names=("cat", "unsure", "?", "emu"))
-    (tmp_path / "answers.csv").write_text("id,truth\n1,unsure\n2,?\n3,cat\n")
+    (tmp_path / "answers.csv").write_text("id,truth\n1,unsure\n2,?\n3, cat \n")
     answers = audited_truth(tmp_path / "answers.csv", found)
     assert answers.truth.tolist() == [1, 2, 0] and not len(answers.unsure)
+    with pytest.raises(InputError, match="nothing is left for what nobody can tell"):
+        write_questions(tmp_path / "ask.csv", found, 5, seed=0)
+    one = audit_labels(labels, probs, class_names=("cat", "?", "dog", "emu"))
+    (tmp_path / "ask.csv").write_text("id,truth\n1,unsure\n2,?\n")
+    for seed in range(2):
+        write_questions(tmp_path / "ask.csv", one, 3, seed=seed)
+        there = audited_truth(tmp_path / "ask.csv", one)
+        assert there.unsure.tolist() == [1] and there.indices.tolist() == [2]
 
 
 def test_names_that_a_table_would_write_alike_are_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pyarrow.parquet
 
-from murk.data import read
+from murk.data import load, read
 
 
 def lay_out(folder, size=900):
@@ -191,6 +191,27 @@ def test_from_data_alone_classifiers_are_trained_out_of_fold_and_kept(murk_json,
         and plain["settings"]["probs_of"] == "votes"
         and plain["facts"]["flagged"] > 100
     )
+
+
+def test_examples_of_a_set_are_named_by_the_rows_that_votes_on_it_name(murk, tmp_path):
+    labels = load("digits").train.labels
+    rows = np.arange(0, len(labels), 2)  # votes on every second one
+    lines = [f"{row},{labels[row]}" for row in rows]
+    (tmp_path / "votes.csv").write_text("\n".join(["example,label", *lines]) + "\n")
+    assert murk(f"audit digits --votes votes.csv {QUICK} --corrected right.csv -o out").exit_code == 0
+    with (tmp_path / "right.csv").open(newline="") as file:
+        told = {int(row["id"]): row["was"] or row["label"] for row in csv.DictReader(file)}
+    assert told == {int(row): str(labels[row]) for row in rows}
+    (tmp_path / "again.csv").write_text("id,label\n" + "".join(f"{row},{label}\n" for row, label in told.items()))
+    outcome = murk(f"audit digits --votes again.csv --column example=id {QUICK} -o again")
+    assert outcome.exit_code == 0, outcome.stderr
+
+
+def test_corrected_labels_may_lie_in_the_folder_of_an_audit_that_was_killed(murk, tmp_path):
+    lay_out(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "right.csv").write_text("id,label,was\n")
+    assert murk(f"{ASKED} --corrected out/right.csv").exit_code == 0
 
 
 def test_an_interrupted_audit_says_that_its_folds_are_kept(murk, monkeypatch, tmp_path):

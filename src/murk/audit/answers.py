@@ -59,19 +59,24 @@ def write_questions(path: str | Path, found: Findings, size: int, *, seed: int) 
         Positions of the examples newly asked for, in the order of the table.
 
     Raises:
-        InputError: a size that is none, or a file with answers to another audit.
+        InputError: a size that is none, a file with answers to another audit, or classes that are called "?" and
+            "unsure", both of them.
         DataError: the file cannot be written.
     """
-    path = Path(path)
+    path, names, mark = Path(path), found.class_names, _mark(found)
+    unsure = next((text for text in UNSURE if text not in names), "")
     before = np.zeros(0, np.int64)
     there = _answers(path, found) if path.exists() else Answers(before, before, before)
     checked = before if found.audit is None else found.audit.indices
     looked_at = np.unique(np.concatenate([checked, there.indices, there.unsure]))
+    refuse([
+        "classes are called '?' and 'unsure', so that nothing is left for what nobody can tell; rename one"
+        if not unsure else ""
+    ])  # fmt: skip
     drawn = audit_sample(found.errors.probability, size, seed=seed, audited=looked_at)
-    names, mark = found.class_names, _mark(found)
     told = [
         *zip(there.indices.tolist(), (names[k] for k in there.truth), strict=True),
-        *((i, UNSURE[0]) for i in there.unsure.tolist()), *((i, "") for i in drawn.tolist()),
+        *((i, unsure) for i in there.unsure.tolist()), *((i, "") for i in drawn.tolist()),
     ]  # fmt: skip
     rows = [(found.name_of(i), names[found.labels[i]], mark, answer) for i, answer in told]
     replace_file(path, csv_text(COLUMNS, rows).encode())
@@ -131,9 +136,11 @@ def _answers(path: Path, found: Findings) -> Answers:
     answered = np.flatnonzero(truth.codes >= 0)
     classes = {name: k for k, name in enumerate(found.class_names)}
     known = dict.fromkeys(UNSURE, -1) | classes
+    stripped = {text: text.strip() for text in truth.texts}
     given = [ids.texts[code] if code >= 0 else "" for code in ids.codes[answered]]
     told = [truth.texts[code] for code in truth.codes[answered]]
-    told = [text if text in known else _unquoted(text) for text in told]
+    told = [next((each for each in (text, stripped[text], _unquoted(stripped[text])) if each in known), text)
+            for text in told]  # fmt: skip
     wanted = {*given, *map(_unquoted, given)}
     at = {name: i for i in range(len(found.labels)) if (name := found.name_of(i)) in wanted}
     given = [name if name in at else _unquoted(name) for name in given]

@@ -149,7 +149,7 @@ def audit(
     """
     if (place is None) == (probs is None):
         raise InputError("give data to train on (PLACE), or probabilities (--probs FILE), one of them")
-    _refuse_foreign(out)
+    _refuse_foreign(out, corrected)
     inputs = (probs, labels, embeddings, votes, images, place)
     for name in WRITTEN:
         refuse_out(out / name, *inputs, *((audited,) if name != QUESTIONS else ()))
@@ -276,9 +276,10 @@ def _of_data(
         for said in fitted.found.sentences(data.dataset.class_names):
             print_remark(said)
 
+    by_row = train.ids is None or is_set(place)  # as votes on a set name its examples
     audited = audit_fitted(
         fitted, data.mixed.votes, class_names=data.dataset.class_names,
-        ids=None if train.ids is None else np.asarray(train.ids).astype(str),
+        ids=np.arange(len(train)).astype(str) if by_row else np.asarray(train.ids).astype(str),
     )  # fmt: skip
     told = {"model": model, "probs_of": probs_of, "folds": fitting["folds"], "epochs": fitting["epochs"],
             **data.described, "noise": noise or (None if plain else FOUND[0])}  # fmt: skip
@@ -286,14 +287,15 @@ def _of_data(
     return _Audited(audited.findings, told, data.about, {"training": fitting["seed"]}, pictured, audited.rows)
 
 
-def _refuse_foreign(out: Path) -> None:
+def _refuse_foreign(out: Path, corrected: Path | None) -> None:
     """Refuse a folder that holds what no audit wrote; beside an audit anything may lie, and stays."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder by -o")
     if _is_audit(out):
         return
     known = (EXAMPLES, LISTED, QUESTIONS, FOLDS, PAGE, CHECK_PAGE, f"{FACTS}.")  # and parts that were left by a kill
-    strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(known)] if out.exists() else []
+    ours = known if corrected is None else (*known, corrected.name)  # which may lie there, too
+    strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(ours)] if out.exists() else []
     if strange:
         raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")
 

@@ -186,7 +186,8 @@ class _Search:
         told = [*self.fingerprints, repr(unknown), self.settings["seed"]]
         digest = hashlib.sha256(json.dumps(told).encode())
         for each in (known, *more):
-            digest.update(b"-" if each is None else np.ascontiguousarray(each).tobytes())
+            names, codes = np.unique(np.asarray([] if each is None else each), return_inverse=True)
+            digest.update(f"{len(codes)}/{names.tolist()}".encode() + codes.astype(np.int64).tobytes())
         return digest.hexdigest()
 
     def _loss(self, weights: np.ndarray | None) -> Loss:

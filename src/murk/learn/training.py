@@ -173,7 +173,7 @@ class Training:
     def objective(self, batch: Batch) -> Tensor:
         """Give the mean loss of a batch, with what two views of it disagree about."""
         logits = self.logits(batch.x)
-        loss = self._losses_of(logits, batch.index, batch.epoch).mean()
+        loss = self.losses_of(logits, batch.index, batch.epoch).mean()
         if self.recipe.consistency:
             loss = loss + self.recipe.consistency * disagreement(*logits.float().chunk(2)).mean()
         return loss
@@ -184,7 +184,7 @@ class Training:
         drawn = None if augment == "none" else uniforms(self.recipe.seed, stream, index, UNIFORMS)
         return self.normalisation.prepare(images, augment=augment, uniforms=drawn)
 
-    def _losses_of(self, logits: Tensor, index: Tensor, epoch: int | None) -> Tensor:
+    def losses_of(self, logits: Tensor, index: Tensor, epoch: int | None) -> Tensor:
         """Hold logits against the votes of `index` (or the truth, where it is known); epoch None: without chance."""
         log_probs = torch.log_softmax(logits.float(), dim=1)
         rows = self.targets.rows(index)
@@ -201,7 +201,7 @@ class Training:
     @torch.no_grad()
     def _held_out_losses(self) -> np.ndarray:
         parts = [
-            self._losses_of(logits, index, None).cpu().numpy() for index, logits in self._averaged_logits(self.held_out)
+            self.losses_of(logits, index, None).cpu().numpy() for index, logits in self._averaged_logits(self.held_out)
         ]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 

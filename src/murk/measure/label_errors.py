@@ -96,6 +96,8 @@ def threshold_of(probability: np.ndarray, *, precision: float | None = None, rec
     wanted = [share for share in (precision, recall) if share is not None]
     if len(wanted) != 1 or not 0 < wanted[0] <= 1:
         raise InputError(f"give precision or recall, in (0, 1], but {precision!r} and {recall!r} came")
+    if not len(probability) or not np.isfinite(probability).all():
+        raise InputError("expected P(error) of at least one example, all finite")
     chances, count = np.unique(probability, return_counts=True)
     falling, flagged = chances[::-1], np.cumsum(count[::-1])
     expected = np.cumsum(falling * count[::-1])

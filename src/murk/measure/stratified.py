@@ -24,7 +24,9 @@ def stratified_share(
     With weights w_h = N_h / N and shares p_h = hits_h / trials_h, the estimate is sum_h w_h p_h. The ends of the
     strata's exact (hypergeometric) intervals [l_h, u_h] combine as low = estimate - sqrt(sum_h (w_h (p_h - l_h))^2),
     high likewise: a stratum in which nothing was hit still widens the interval by what its sample leaves open. Strata
-    without a sample add nothing to low and all of w_h to high: no chance evens out what nobody has looked at.
+    without a sample add nothing to low and all of w_h to high: no chance evens out what nobody has looked at. Where
+    hits are few, sums of squares say too much: low is at most what as many hits in every stratum at once leave a chance
+    of (1 - confidence_level) / 2.
 
     Args:
         hits: int [..., H], in [0, trials].
@@ -45,7 +47,8 @@ def stratified_share(
         0.090 (0.079 to 0.123, 95 %)
 
     Source: Zou and Donner 2008 (recovered variances); Katz 1953 (finite sets); strata without a sample and the
-        coverage, which the tests simulate, are ours.
+        coverage, which tests simulate and of small sets enumerate, are ours. Not promised: that it reaches the level
+        in every design; of 300 small ones drawn at random the least covers .91, their mean .98.
     """
     arrays = [read_array(each, what=what) for each, what in ((hits, "hits"), (trials, "trials"), (sizes, "sizes"))]
     whole = all(each.dtype.kind in "iu" and each.ndim for each in arrays)
@@ -60,7 +63,8 @@ def stratified_share(
     ])  # fmt: skip
     looked_at = seen > 0
     share = np.where(looked_at, found / np.maximum(seen, 1), guess)
-    fewest, most = _exact(found, seen, total, (1 - confidence_level) / 2)
+    tail = (1 - confidence_level) / 2
+    fewest, most = _exact(found, seen, total, tail)
     examples = total.sum(-1)
     weight = total / examples[..., None]
 
@@ -72,7 +76,9 @@ def stratified_share(
 
     value, bottom, top = (weight * share).sum(-1), found.sum(-1) / examples, 1 - (seen - found).sum(-1) / examples
     value = np.clip(value, bottom, top)
-    low, high = np.clip(value - reach(fewest), bottom, value), np.clip(value + reach(most), value, top)
+    low = np.minimum(value - reach(fewest), _together(found, seen, total, tail) / examples)
+    high = np.maximum(value + reach(most), 1 - _together(seen - found, seen, total, tail) / examples)
+    low, high = np.clip(low, bottom, value), np.clip(high, value, top)
     return Estimate(value, low, high, confidence_level, METHOD)
 
 
@@ -86,7 +92,26 @@ def _exact(found: np.ndarray, seen: np.ndarray, total: np.ndarray, tail: float) 
     return fewest, most
 
 
-def _fewest(hits: np.ndarray, sample: np.ndarray, size: np.ndarray, tail: float) -> np.ndarray:
+def _together(found: np.ndarray, seen: np.ndarray, total: np.ndarray, tail: float) -> np.ndarray:
+    """Give few hits in all strata together, of which so many would be seen in each at once with a chance above `tail`.
+
+    Each stratum has the same part of the chance, but where no more hits than those found leave it a larger one.
+    """
+    free = (found > 0) & (seen > 0) & (seen < total)  # in the others, those found are certain to be seen, or enough
+    chance = np.where(free, hypergeom.sf(found - 1, total, found, seen), 1.0)
+    while True:
+        left = tail / np.where(free, 1.0, chance).prod(-1, keepdims=True)
+        part = left ** (1 / np.maximum(free.sum(-1, keepdims=True), 1))
+        enough = free & (chance > part)
+        if not enough.any():
+            break
+        free &= ~enough
+    hits = found.copy()
+    hits[free] = _fewest(found[free], seen[free], total[free], np.broadcast_to(part, free.shape)[free])
+    return np.asarray(hits.sum(-1))
+
+
+def _fewest(hits: np.ndarray, sample: np.ndarray, size: np.ndarray, tail: Any) -> np.ndarray:
     """Give the least number among `size` that shows at least `hits` in a sample with a chance above `tail`."""
     low, high = hits, size - (sample - hits)
     while (low < high).any():
