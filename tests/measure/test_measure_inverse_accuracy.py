@@ -102,6 +102,34 @@ def test_intervals_cover_with_a_transition_that_was_estimated_or_audited(how: st
         assert all(covers_too_little(int(each), simulations) for each in (held[1], *per_class[1]))
 
 
+@pytest.mark.parametrize(
+    ("rate", "answers", "at_random"), [(0.2, 50, False), (0.2, 50, True), (0.2, 100, True), (0.4, 200, False)]
+)
+def test_intervals_cover_with_few_checked_labels_of_each_of_ten_classes_or_it_cannot_be_said(
+    rate: float, answers: int, at_random: bool
+) -> None:
+    noise, held, per_class, told, simulations = Channel.symmetric(rate, num_classes=10), 0, np.zeros(10), 0, 100
+    for seed in range(simulations):
+        rng = np.random.default_rng(seed)
+        truth = rng.integers(0, 10, 4000)
+        labels = np.asarray(noise.draw(truth, seed=seed).batch(np.arange(4000)).labels)
+        chance = np.clip(rng.normal(np.where(labels != truth, 0.55, 0.1), 0.25), 0, 1)
+        where = rng.choice(4000, answers, replace=False) if at_random else audit_sample(chance, answers, seed=seed)
+        found = Audit(labels, chance, where, truth[where], num_classes=10).transition()
+        test = rng.integers(0, 10, 3000)
+        guess = np.where(rng.random(3000) < 0.9, test, (test + 1) % 10)
+        votes = noise.draw(test, seed=seed + 1)
+        try:
+            estimate = accuracy_from_votes(guess, votes, noise=found)
+        except UndecidedError:
+            continue
+        told, held = told + 1, held + (estimate.low <= 0.9 <= estimate.high)
+        each = accuracy_per_class_from_votes(guess, votes, noise=found)
+        per_class += (each.low <= 0.9) & (each.high >= 0.9)
+    assert told >= simulations / 4 and not covers_too_little(held, told)  # .71 to .92 without the second order
+    assert not any(covers_too_little(int(each), told) for each in per_class)
+
+
 def test_with_votes_that_are_never_wrong_it_is_wilsons_interval() -> None:
     truth = np.arange(200) % CLASSES
     guess = np.where(np.arange(200) < 20, (truth + 1) % CLASSES, truth)

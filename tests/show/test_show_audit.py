@@ -9,8 +9,20 @@ from PIL import Image
 from murk.audit import audit_labels
 from murk.audit.folder import result_of
 from murk.errors import InputError
-from murk.measure import Range
-from murk.show import Column, Gallery, Page, Suspect, Table, Tile, audit_page, check_page, thumbnail_png
+from murk.measure import Range, reliability
+from murk.noise import Channel
+from murk.show import (
+    Column,
+    Gallery,
+    Page,
+    Suspect,
+    Table,
+    Tile,
+    audit_page,
+    check_page,
+    reliability_svg,
+    thumbnail_png,
+)
 
 HOSTILE = "<script>alert(1)</script>\u202e" + "x" * 3000
 NAMES = ("cat", HOSTILE, "fox")
@@ -86,3 +98,12 @@ def test_a_thumbnail_keeps_small_images_as_they_are_and_shrinks_large_ones() -> 
 def test_a_tile_holds_a_png() -> None:
     with pytest.raises(InputError, match="PNG"):
         Gallery([Tile(b"GIF89a", "a cat")])
+
+
+def test_a_reliability_from_votes_is_a_picture_with_what_is_said_beside_what_is_so() -> None:
+    noise = Channel.symmetric(0.3, num_classes=3)
+    truth = np.random.default_rng(0).integers(0, 3, 3000)
+    probs = np.full((3000, 3), 0.1)
+    probs[np.arange(3000), np.where(np.arange(3000) % 5 > 0, truth, (truth + 1) % 3)] = 0.8
+    svg = reliability_svg(reliability(probs, noise.draw(truth, seed=0), noise=noise, bins=2))
+    assert svg.startswith("<svg") and "sure to 80.0%, 1,500 labels" in svg and "by noisy votes: interval" in svg

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,13 @@ def inverse_accuracy(
     refuse([level_fault(confidence_level)])
     reading, predicted = read_votes_by(noise, predictions_or_probs, votes)
     worth = reading.worth(predicted, votes)
-    estimate = float(worth.value.mean())
+    estimate, extra = float(worth.value.mean()), 0.0
     right, wrong = reading.variances(worth)
-    shares = np.bincount(worth.predicted, minlength=reading.num_classes) / len(worth.predicted)
-    extra = reading.variance_of_transition(np.diag(shares))  # as of predictions that are right
+    if reading.answers is not None:
+        shares = np.bincount(worth.predicted, minlength=reading.num_classes) / len(worth.predicted)
+        bias = float(np.trace(reading.bias(reading.moments(predicted, votes).hits)))
+        estimate -= bias
+        extra = reading.variance_of_transition(np.diag(shares)) + bias**2  # as of predictions that are right
     low, high = _score_interval(estimate, len(worth.value), right, wrong, extra, confidence_level)
     value, low, high = (float(np.clip(each, 0, 1)) for each in (estimate, low, high))
     if high - low > WIDEST:
@@ -92,6 +96,7 @@ def accuracy_per_class_from_votes(
     refuse([level_fault(confidence_level)])
     reading, predicted = read_votes_by(noise, predictions_or_probs, votes)
     moments = reading.moments(predicted, votes)
+    moments = replace(moments, hits=moments.hits - reading.bias(moments.hits))
     z = float(ndtri((1 + confidence_level) / 2))
     found = [
         _ratio_interval(*each, size=moments.size, z=z, extra=reading.variance_of_ratio(moments.hits, k))
@@ -135,15 +140,15 @@ def compare_from_votes(
     difference = reading.worth(predicted, votes).value - reading.worth(other, votes).value
     count = len(difference)
     largest = float(np.abs(reading.inverse).max())
-    extra = 0.0
+    mean, extra = float(difference.mean()), 0.0
     if reading.answers is not None:
-        extra = reading.variance_of_transition(
-            reading.moments(predicted, votes).hits - reading.moments(other, votes).hits
-        )
+        hits = reading.moments(predicted, votes).hits - reading.moments(other, votes).hits
+        bias = float(np.trace(reading.bias(hits)))
+        mean, extra = mean - bias, reading.variance_of_transition(hits) + bias**2
     spread = float(np.sqrt((difference.var(ddof=1) if count > 1 else 1.0) / count + (largest / count) ** 2 + extra))
     reach = float(ndtri((1 + confidence_level) / 2)) * spread
-    value = float(np.clip(difference.mean(), -1, 1))
-    low, high = max(-1.0, difference.mean() - reach), min(1.0, difference.mean() + reach)
+    value = float(np.clip(mean, -1, 1))
+    low, high = max(-1.0, mean - reach), min(1.0, mean + reach)
     method = f"paired, through the inverse of T; normal interval, {reading.told}"
     return Estimate(value, min(low, value), max(high, value), confidence_level, method)
 

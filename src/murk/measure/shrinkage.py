@@ -87,13 +87,13 @@ def strength_towards(votes: Float[np.ndarray, "*S K A"], towards: Float[np.ndarr
     Returns:
         s in [1, 10^6] and its log likelihood (without what does not depend on s).
     """
-    totals = votes.sum(-1)
-    seen = votes > 0  # the other terms cancel
+    totals, seen = votes.sum(-1), votes > 0
+    counts, shares = votes[seen], towards[seen]  # the other terms cancel
 
     def loglik(log_s: float) -> float:
-        prior = np.exp(log_s) * towards[seen]
+        prior = np.exp(log_s) * shares
         whole = gammaln(np.exp(log_s)) * totals.size - gammaln(np.exp(log_s) + totals).sum()
-        return float(whole + (gammaln(prior + votes[seen]) - gammaln(prior)).sum())
+        return float(whole + (gammaln(prior + counts) - gammaln(prior)).sum())
 
     bounds = (np.log(WEAKEST), np.log(STRONGEST))
     best = minimize_scalar(lambda log_s: -loglik(log_s), bounds=bounds, method="bounded", options={"xatol": 0.1})

@@ -132,7 +132,7 @@ class Reading:
 
     @cached_property
     def errors(self) -> tuple[Float[np.ndarray, "K A"], Float[np.ndarray, " K"]]:
-        """Of T estimated: rows, and of how many answers they are shares, with four answers more, one of each kind.
+        """Of T estimated: rows, and of how many answers they are shares, with four answers more, spread evenly.
 
         What never came is not impossible (Agresti and Coull 1998).
         """
@@ -155,15 +155,37 @@ class Reading:
         slope = (self.inverse[0] @ hits).T  # [true, answer]
         return float((((rows * slope**2).sum(1) - (rows * slope).sum(1) ** 2) / count).sum())
 
+    def bias(self, hits: Float[np.ndarray, "K K"]) -> Float[np.ndarray, "K K"]:
+        """Give by how much T's own error moves hits in the mean, to second order: hits E[dT W dT] W.
+
+        The inverse of an estimate is no estimate of the inverse without bias: noise looks larger than it is, and hits
+        come out too high. Rows of T err independently, so that row j of E[dT W dT] is Cov(T[j]) W[:, j].
+        """
+        if self.answers is None:
+            return np.zeros_like(hits)
+        rows, count = self.errors
+        worth = self.inverse[0].T  # [true, answer]: W[:, j]
+        moved = rows * (worth - (rows * worth).sum(1, keepdims=True)) / count[:, None]
+        return np.asarray(hits @ moved @ self.inverse[0])
+
     def variance_of_ratio(self, hits: Float[np.ndarray, "K K"], k: int) -> tuple[float, float, float]:
-        """Give what T's error adds to the variance of hits[k, k] - R P(true k): coefficients of 1, R and R^2."""
+        """Give what T's error adds to the variance of hits[k, k] - R P(true k), and the square of its bias.
+
+        Returns:
+            Coefficients of 1, R and R^2.
+        """
         if self.answers is None:
             return 0.0, 0.0, 0.0
         rows, count = self.errors
         worth = self.inverse[0][:, k]
         weight = (rows @ worth**2 - (rows @ worth) ** 2) / count
         hit, members = hits[k], hits.sum(0)
-        return float(weight @ hit**2), float(-2 * weight @ (hit * members)), float(weight @ members**2)
+        bias = self.bias(hits)
+        own, all_of = float(bias[k, k]), float(bias[:, k].sum())
+        return (
+            float(weight @ hit**2) + own**2, float(-2 * weight @ (hit * members)) - 2 * own * all_of,
+            float(weight @ members**2) + all_of**2,
+        )  # fmt: skip
 
 
 def read_votes_by(noise: Any, predictions_or_probs: Any, votes: Votes) -> tuple[Reading, Int[np.ndarray, " N"]]:

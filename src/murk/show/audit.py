@@ -10,6 +10,7 @@ from murk.measure import Estimate, Range
 from murk.show.audit_charts import CHECKED, RANGE, chart_shares, chart_transition
 from murk.show.blocks import Block, Column, Facts, Figure, Gallery, Prose, Table, Tile
 from murk.show.page import Page
+from murk.show.reliability import reliability_rows
 
 __all__ = ["Suspect", "audit_page", "check_page"]
 
@@ -244,12 +245,8 @@ def _promised(facts: Plain) -> list[Block]:
 
 
 def _reliability(told: Plain, what: str) -> list[dict[str, Any]]:
-    return [
-        {"name": f"{what} {said:.1%}, {examples:,} labels", "value": value, "low": low, "high": high, "said": said,
-         "kind": CHECKED}
-        for said, examples, value, low, high in zip(
-            *(told[name] for name in ("said", "examples", "value", "low", "high")), strict=True)
-    ]  # fmt: skip
+    ends = (told[name] for name in ("said", "value", "low", "high", "examples"))
+    return reliability_rows(*ends, what=what, kind=CHECKED)
 
 
 def _suspicious(suspects: Sequence[Suspect], facts: Plain) -> list[Block]:

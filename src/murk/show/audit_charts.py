@@ -10,11 +10,12 @@ from murk.show.palette import OKABE_ITO
 if TYPE_CHECKING:
     import altair
 
-__all__ = ["CHECKED", "RANGE", "chart_shares", "chart_transition"]
+__all__ = ["CHECKED", "RANGE", "VOTED", "chart_shares", "chart_transition"]
 
 Row = Mapping[str, Any]
 
 CHECKED, RANGE = "by checked labels: interval", "by two opposite assumptions: range"
+VOTED = "by noisy votes: interval"
 LINE = 24  # pixels
 NUMBERED = 12  # classes, up to which cells bear their number
 LEAST_NUMBER = 0.005
@@ -25,15 +26,16 @@ def chart_shares(rows: Sequence[Row], *, title: str, mark: str = "") -> altair.L
     """Chart shares, a line each, in their order, with intervals or ranges as bars.
 
     Args:
-        rows: name, value, low and high in [0, 1], and kind, `CHECKED` or `RANGE`.
+        rows: name, value, low and high in [0, 1], and kind, `CHECKED`, `RANGE` or `VOTED`.
         title: of the axis.
         mark: the rows' name of another share, drawn as an upright stroke; "" for none.
     """
     import altair
 
     names = [row["name"] for row in rows]
-    kinds = [kind for kind in (CHECKED, RANGE) if any(row["kind"] == kind for row in rows)]
-    looks = {CHECKED: (OKABE_ITO["blue"], [1, 0]), RANGE: (OKABE_ITO["vermillion"], [4, 3])}
+    kinds = [kind for kind in (CHECKED, VOTED, RANGE) if any(row["kind"] == kind for row in rows)]
+    solid = OKABE_ITO["blue"], [1, 0]
+    looks = {CHECKED: solid, VOTED: solid, RANGE: (OKABE_ITO["vermillion"], [4, 3])}
     legend = altair.Legend(title=None, orient="top", labelLimit=400)
     colour = altair.Color("kind:N", legend=legend, sort=kinds,
                           scale=altair.Scale(domain=kinds, range=[looks[kind][0] for kind in kinds]))  # fmt: skip
