@@ -22,7 +22,7 @@ __all__ = ["LearningCurve", "learning_curve"]
 
 FEWEST_SIZES = 3
 FARTHEST = 1000.0  # times the largest size seen, as far as it is asked what a target needs
-STEPS = 40
+STEPS = 14  # of halving a range of some fifteen e-folds
 METHOD = "families of curves, averaged by how well each extrapolates what was seen"
 
 

@@ -1,0 +1,300 @@
+"""Budget: what to buy - noisy labels, more votes or clean labels - so that a target costs least, or money does most."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from murk.errors import InputError, UndecidedError, refuse
+from murk.measure import Estimate, effective_clean_labels
+from murk.noise import Channel
+from murk.noise.draws import seed_fault
+from murk.noise.numbers import whole_fault
+from murk.plan.learning_curve import LearningCurve
+
+__all__ = ["Holding", "Prices", "Purchase", "holding", "spend", "worth_by_votes"]
+
+GRID, ROUNDS, HALVINGS = 41, 4, 60
+MOST_VOTES = 12  # more on an image than it has
+DRAWN = 20_000  # images by which the worth of votes is found
+FARTHEST = 1e6  # times the effective labels at hand, beyond which nothing is bought
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What things cost, in one currency; None for what cannot be had.
+
+    Attributes:
+        label: of an image more, with one noisy label.
+        vote: of a vote more on an image at hand.
+        clean: of an expert's label for an image at hand.
+        label_order: the fewest labels that are sold.
+        vote_order: the fewest votes.
+        clean_order: the fewest clean labels.
+
+    Raises:
+        InputError: negative prices, none at all, all of them zero, or orders that are no whole numbers >= 1.
+    """
+
+    label: float | None = None
+    vote: float | None = None
+    clean: float | None = None
+    label_order: int = 1
+    vote_order: int = 1
+    clean_order: int = 1
+
+    def __post_init__(self) -> None:
+        """Check them."""
+        prices = {field.name: getattr(self, field.name) for field in fields(self)[:3]}
+        given = [price for price in prices.values() if price is not None]
+        refuse([
+            *(f"a price is a number >= 0, but {name} = {price!r} came" for name, price in prices.items()
+              if price is not None and not (isinstance(price, int | float) and 0 <= price < float("inf"))),
+            "" if given else "expected the price of labels, votes or clean labels, but none came",
+            "prices are all zero: then all can be had; give what things cost" if given and not any(given) else "",
+            *(whole_fault(getattr(self, field.name), lowest=1, what=field.name) for field in fields(self)[3:]),
+        ])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What is at hand.
+
+    Attributes:
+        images: N, each with its votes.
+        worth: float [V], how many clean labels an image is worth with as many votes as it has, one more, two more ...
+        worth_of_label: of an image more, with one noisy label.
+        rise: by which power of (images per effective label) those count more, or less, than as many effective labels of
+            images like those at hand: 0 where only their number matters.
+    """
+
+    images: int
+    worth: Float[np.ndarray, " V"]
+    worth_of_label: float
+    rise: float = 0.0
+
+    @property
+    def effective(self) -> float:
+        """How many clean labels all is worth now."""
+        return float(self.images * self.worth[0])
+
+    def adjusted(self, labels: Any, votes: Any, clean: Any) -> np.ndarray:
+        """Give the effective clean labels, as images like those at hand, with more bought."""
+        share = np.minimum(np.asarray(votes) / self.images, len(self.worth) - 1)
+        each = np.interp(share, np.arange(len(self.worth)), self.worth)
+        effective = self.images * each + labels * self.worth_of_label + clean * (1 - each)
+        ratio = (self.images + labels) / effective * self.worth[0]
+        return np.asarray(effective * ratio**self.rise)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What to buy.
+
+    Attributes:
+        labels: images more, with one noisy label each.
+        votes: more, on images at hand.
+        clean: expert's labels for images at hand.
+        cost: of all.
+        accuracy: of a training with all of it.
+    """
+
+    labels: int
+    votes: int
+    clean: int
+    cost: float
+    accuracy: Estimate
+
+
+def worth_by_votes(channel: Channel, *, votes: int, more: int = MOST_VOTES, seed: int = 0) -> Float[np.ndarray, " V"]:
+    """Say how many clean labels an image is worth with `votes` independent votes, and with up to `more` beside.
+
+    By 20,000 drawn images, each with every class as probable.
+
+    Raises:
+        InputError: other noise, or numbers that are none.
+    """
+    refuse([
+        whole_fault(votes, lowest=0, what="votes"), whole_fault(more, lowest=0, what="more votes"), seed_fault(seed),
+        "" if isinstance(channel, Channel) else f"single votes come of a Channel, but {type(channel).__name__} came",
+    ])  # fmt: skip
+    truth = np.arange(DRAWN) % channel.num_classes
+    told = []
+    for count in range(votes, votes + more + 1):
+        each = Channel(channel.transition, votes_per_example=max(count, 1))
+        told.append(effective_clean_labels(each.draw(truth, seed=seed), each) / DRAWN if count else 0.0)
+    return np.maximum.accumulate(np.array(told))
+
+
+def holding(channel: Channel, *, images: int, votes: int, effective: float | None = None, rise: float = 0.0) -> Holding:
+    """Describe what is at hand, where votes come one by one of a channel.
+
+    Args:
+        channel: of one vote.
+        images: N >= 1.
+        votes: of each image.
+        effective: clean labels that all is worth, where it is known better (a dilution's votes are worth more than
+            as many independent ones); None to go by the channel.
+        rise: as `Holding.rise`.
+
+    Example:
+        >>> held = holding(Channel.symmetric(0.4, num_classes=10), images=1000, votes=1)
+        >>> round(held.effective), bool(held.worth[1] < 2 * held.worth[0])
+        (326, True)
+    """
+    refuse([whole_fault(images, lowest=1, what="images")])
+    worth = worth_by_votes(channel, votes=votes)
+    if effective is not None:
+        worth = worth + (effective / images - worth[0]) * (1 - worth) / max(1 - worth[0], 1e-9)
+    one = worth_by_votes(channel, votes=1, more=0)[0]
+    return Holding(images, np.clip(worth, 1e-9, 1), float(one), rise)
+
+
+def spend(
+    curve: LearningCurve, held: Holding, prices: Prices, *, target: float | None = None, budget: float | None = None
+) -> Purchase:
+    """Find the cheapest purchase that reaches a target, or the one that reaches most within a budget.
+
+    Reaching means in the median. All mixes are looked through: votes and clean labels on a grid that is drawn closer
+    around the best, labels by halving.
+
+    Raises:
+        InputError: both or neither of target and budget, or numbers that are none.
+        UndecidedError: no purchase reaches the target.
+
+    Example:
+        >>> from murk.plan import learning_curve
+        >>> sizes = np.array([40, 80, 160, 320])
+        >>> curve = learning_curve(sizes, 1 - 0.03 - 3 * sizes**-0.6, np.full(4, 0.003), num_classes=10)
+        >>> held = holding(Channel.symmetric(0.4, num_classes=10), images=1000, votes=1)
+        >>> bought = spend(curve, held, Prices(label=0.02, clean=0.4), target=0.93)
+        >>> bought.clean, bought.labels > 0, bought.accuracy.value > 0.925
+        (0, True, True)
+    """
+    if (target is None) == (budget is None):
+        raise InputError("give a target or a budget, one of them")
+    refuse([
+        "" if target is None or 0 < target < 1 else f"a target is an accuracy in (0, 1), but {target!r} came",
+        "" if budget is None or 0 <= budget < float("inf") else f"a budget is >= 0, but {budget!r} came",
+    ])  # fmt: skip
+    needed = None if target is None else curve.needed(target)
+    if target is not None and needed is None:
+        raise UndecidedError(_not_reachable(curve, target))
+    best: tuple[tuple[float, float], Mix] | None = None
+    for offered in _choices(prices):  # an order that is too large for the rest of a mix may be best left out
+        if needed is None:
+            assert budget is not None
+            mix = _ordered(_most(held, offered, budget), offered, up=False)
+        elif (cheapest := _cheapest(held, offered, needed.value)) is not None:
+            mix = _ordered(cheapest, offered, up=True)
+        else:
+            continue
+        cost, worth = float(_cost(offered, *mix)), float(held.adjusted(*mix))
+        rank = (-worth, cost) if needed is None else (cost, -worth)
+        if best is None or rank < best[0]:
+            best = rank, mix
+    if best is None:
+        raise UndecidedError(
+            f"not reachable: {target:.1%} would take more than can be bought of what has a price; give the price of "
+            "labels, or of clean ones"
+        )
+    mix = best[1]
+    reached = curve.predict(float(held.adjusted(*mix)))
+    labels, votes, clean = map(round, mix)
+    return Purchase(labels, votes, clean, float(_cost(prices, *mix)), reached)
+
+
+def _not_reachable(curve: LearningCurve, target: float) -> str:
+    flat = curve.plateau
+    return (
+        f"not reachable with this model: {target:.1%} lies above where the curve flattens, at {flat.value:.1%} "
+        f"({flat.low:.1%} to {flat.high:.1%}), or beyond a thousand times the labels seen; take another model"
+    )
+
+
+Mix = tuple[float, float, float]
+"""Labels, votes, clean labels."""
+
+
+def _axes(held: Holding, prices: Prices, near: Mix | None, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give the votes and the clean labels to try: all there are, or those about the best so far."""
+    axes = []
+    for price, most, at in (
+        (prices.vote, held.images * (len(held.worth) - 1.0), None if near is None else near[1]),
+        (prices.clean, float(held.images), None if near is None else near[2]),
+    ):
+        if price is None:
+            axes.append(np.zeros(1))
+        elif at is None:
+            axes.append(np.linspace(0, most, GRID))
+        else:
+            axes.append(np.unique(np.clip(at + step * most * np.linspace(-1, 1, GRID), 0, most)))
+    votes, clean = np.meshgrid(*axes, indexing="ij")
+    return votes.ravel(), clean.ravel()
+
+
+def _cost(prices: Prices, labels: Any, votes: Any, clean: Any) -> np.ndarray:
+    return np.asarray(labels * (prices.label or 0) + votes * (prices.vote or 0) + clean * (prices.clean or 0))
+
+
+def _cheapest(held: Holding, prices: Prices, needed: float) -> Mix | None:
+    """Find the mix that is worth what is needed and costs least."""
+    best: Mix | None = None
+    for number in range(ROUNDS):
+        if number and best is None:
+            break
+        votes, clean = _axes(held, prices, best, 2.0 / GRID * 0.2 ** (number - 1))
+        most = 0.0 if prices.label is None else FARTHEST * max(held.images, needed / max(held.worth_of_label, 1e-9))
+        low, high = np.zeros(len(votes)), np.full(len(votes), most)
+        enough = held.adjusted(high, votes, clean) >= needed
+        for _ in range(HALVINGS):
+            half = (low + high) / 2
+            reached = held.adjusted(half, votes, clean) >= needed
+            low, high = np.where(reached, low, half), np.where(reached, half, high)
+        labels = np.where(held.adjusted(0 * votes, votes, clean) >= needed, 0.0, high)
+        cost = np.where(enough, _cost(prices, labels, votes, clean), np.inf)
+        at = int(cost.argmin())
+        if np.isfinite(cost[at]):
+            best = float(labels[at]), float(votes[at]), float(clean[at])
+    return best
+
+
+def _most(held: Holding, prices: Prices, budget: float) -> Mix:
+    """Find the mix within the budget that is worth most."""
+    best: Mix = (0.0, 0.0, 0.0)
+    for number in range(ROUNDS):
+        votes, clean = _axes(held, prices, best if number else None, 2.0 / GRID * 0.2 ** (number - 1))
+        rest = budget - _cost(prices, 0.0, votes, clean)
+        labels = np.where(rest > 0, rest, 0.0) / prices.label if prices.label else np.zeros(len(votes))
+        worth = np.where(rest >= -1e-9, held.adjusted(labels, votes, clean), -np.inf)
+        at = int(worth.argmax())
+        if held.adjusted(*best) <= worth[at]:
+            best = float(labels[at]), float(votes[at]), float(clean[at])
+    return best
+
+
+def _choices(prices: Prices) -> Iterator[Prices]:
+    """Offer all that has a price, and each part of it."""
+    names = [name for name in ("label", "vote", "clean") if getattr(prices, name) is not None]
+    for count in range(1, len(names) + 1):
+        for kept in itertools.combinations(names, count):
+            gone: dict[str, Any] = dict.fromkeys(set(names) - set(kept))
+            yield replace(prices, **gone)
+
+
+def _ordered(mix: Mix, prices: Prices, *, up: bool) -> Mix:
+    """Bring a mix to whole numbers that are sold: up, for what is needed, or down, for what is left of a budget."""
+    orders = (prices.label_order, prices.vote_order, prices.clean_order)
+    if up:
+        bought = (0 if amount < 1e-6 else max(order, np.ceil(amount - 1e-6))
+                  for amount, order in zip(mix, orders, strict=True))  # fmt: skip
+    else:
+        bought = (np.floor(amount + 1e-6) if amount + 1e-6 >= order else 0
+                  for amount, order in zip(mix, orders, strict=True))  # fmt: skip
+    labels, votes, clean = map(float, bought)
+    return labels, votes, clean
