@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from murk.data import ImageSource, as_source
+from murk.data import as_source
 from murk.errors import DataError, InputError, refuse
 from murk.learn.checkpoint import read_tensors, write_tensors
 from murk.learn.find_noise import find_noise
@@ -22,6 +22,7 @@ from murk.learn.methods import method_named
 from murk.learn.progress import Callback
 from murk.learn.selection import held_out_examples
 from murk.learn.setting_up import groups_of, training_of
+from murk.learn.some_examples import SomeExamples
 from murk.measure import TransitionEstimate
 from murk.noise import NoiseModel, Unknown, Votes
 from murk.noise.draws import permutation, seed_fault
@@ -140,7 +141,7 @@ def cross_fit(
                 training.checkpoint = kept / f"fold-{k + 1}.checkpoint.safetensors"
                 training.checkpoint_seconds, training.last_checkpoint = checkpoint_seconds, False
             training.run()
-            before = fit_of(training, images, noise).predict_probs(_Part(source, outside), device=device)
+            before = fit_of(training, images, noise).predict_probs(SomeExamples(source, outside), device=device)
             if done is not None and training.checkpoint is not None:
                 write_tensors(done, {"probs": torch.from_numpy(before)}, {"fingerprint": training.fingerprint})
                 training.checkpoint.unlink(missing_ok=True)
@@ -153,25 +154,3 @@ def _kept(path: Path, fingerprint: str) -> np.ndarray:
     if facts.get("fingerprint") != fingerprint:
         raise DataError(f"{path} holds the fold of another training; name another folder, or remove this one")
     return np.asarray(tensors["probs"].numpy())
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Some examples of a source."""
-
-    source: ImageSource
-    rows: Int[np.ndarray, " B"]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def example_shape(self) -> tuple[int, ...]:
-        return self.source.example_shape
-
-    @property
-    def is_images(self) -> bool:
-        return self.source.is_images
-
-    def batch(self, indices: Any, *, device: Any = "cpu") -> torch.Tensor:
-        return self.source.batch(self.rows[np.asarray(indices)], device=device)

@@ -2,7 +2,9 @@
 
 from murk.plan.budget import Holding, Prices, Purchase, holding, spend, worth_by_votes
 from murk.plan.learning_curve import LearningCurve, learning_curve
+from murk.plan.pilot import Pilot, Trained, pilot
 
 __all__ = [
-    "Holding", "LearningCurve", "Prices", "Purchase", "holding", "learning_curve", "spend", "worth_by_votes",
+    "Holding", "LearningCurve", "Pilot", "Prices", "Purchase", "Trained", "holding", "learning_curve", "pilot", "spend",
+    "worth_by_votes",
 ]  # fmt: skip

@@ -1,0 +1,99 @@
+"""Pilots: trained on parts, measured by votes that no training has seen, within the time given, and gone on with."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import murk
+from murk.errors import DataError, InputError, UndecidedError
+from murk.measure import effective_clean_labels
+from murk.noise import Channel, pair_flip
+from murk.plan import Pilot, pilot
+
+DIGITS = murk.load("digits").train
+NOISE = Channel(pair_flip(10, 0.2))
+VOTES = NOISE.draw(DIGITS.labels, seed=0)
+QUICK: dict[str, Any] = {"noise": NOISE, "epochs": 12, "device": "cpu", "seed": 0}
+
+
+def found(minutes: float = 1e-6, **change: Any) -> Pilot:
+    return pilot("mlp1", DIGITS, VOTES, **{**QUICK, "minutes": minutes, **change})
+
+
+def test_sizes_double_measured_examples_are_apart_and_accuracies_are_those_of_clean_labels() -> None:
+    told = found(minutes=5.0, sizes=[120, 240, 480, 960])
+    assert {run.images for run in told.runs} == {120, 240, 480, 960} and len(told.runs) == 16
+    assert {run.seed for run in told.runs} == {0, 1, 2, 3}
+    clean = found(minutes=5.0, sizes=[120, 240, 480, 960], labels=DIGITS.labels)
+    assert clean.clean and not told.clean and told.measured == clean.measured == 259
+    held = [by_votes.accuracy.low <= by_labels.accuracy.value <= by_votes.accuracy.high
+            for by_votes, by_labels in zip(told.runs, clean.runs, strict=True)]  # fmt: skip
+    assert sum(held) >= 12  # one set of votes measures all of them
+    mean = {size: np.mean([run.accuracy.value for run in clean.runs if run.images == size]) for size in (120, 960)}
+    assert mean[960] > mean[120] + 0.05
+    assert told.effective == pytest.approx(effective_clean_labels(VOTES, NOISE))
+    assert told.runs[0].effective < told.runs[3].effective < told.effective
+    assert np.linalg.eigvalsh(told.covariance).min() > -1e-12
+    predicted = told.curve().predict(told.effective)
+    assert predicted.low < mean[960] + 0.05 and predicted.high > mean[960]
+
+
+def test_time_is_kept_but_for_the_three_sizes_that_a_curve_needs() -> None:
+    assert [run.images for run in found().runs] == [65, 130, 260]
+    some = found(minutes=0.05)
+    longest = max(run.seconds for run in some.runs)
+    assert len(some.runs) >= 3 and (some.seconds < 3 + 2 * longest or len(some.runs) == 3)
+
+
+def test_what_has_run_is_kept_and_another_pilot_is_told(tmp_path: Path) -> None:
+    first = found(checkpoint=tmp_path)
+    times = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert len(times) == 3
+    again = found(checkpoint=tmp_path)
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == times
+    assert [run.accuracy for run in again.runs] == [run.accuracy for run in first.runs]
+    assert again.seconds == first.seconds
+    with pytest.raises(DataError, match="of another pilot"):
+        found(checkpoint=tmp_path, epochs=13)
+
+
+def test_a_pilot_that_is_stopped_goes_on(tmp_path: Path) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(progress: Any) -> None:
+        if "130 images" in progress.phase and progress.epoch is not None and progress.epoch.epoch == 3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        found(checkpoint=tmp_path, callbacks=[stop])
+    assert [run.accuracy for run in found(checkpoint=tmp_path).runs] == [run.accuracy for run in found().runs]
+
+
+def test_groups_are_never_split_between_training_and_measuring() -> None:
+    groups = np.arange(len(DIGITS)) // 13  # 99 whole ones, and ten examples
+    assert found(groups=groups, sizes=[200, 400, 800]).measured % 13 in (0, 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"minutes": 0}, "minutes are > 0"),
+        ({"sizes": [100, 200]}, "at least 3 rising"),
+        ({"sizes": [100, 200, 5000]}, "at most the 1038"),
+        ({"sizes": [200, 100, 300]}, "rising"),
+        ({"labels": [0, 1]}, "labels are 1297 integers"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        found(**change)
+
+
+def test_too_few_examples_for_three_sizes_cannot_be_said() -> None:
+    few = DIGITS[:200]
+    with pytest.raises(UndecidedError, match="cannot say: a curve needs 3 sizes"):
+        pilot("mlp1", few, NOISE.draw(few.labels, seed=0), **QUICK)
