@@ -43,6 +43,7 @@ def inverse_accuracy(
         UndecidedError: rows of T depend on each other, or so nearly that the interval would be wider than half.
 
     Example:
+        >>> from murk.noise import Channel
         >>> truth = np.arange(4000) % 4
         >>> noise = Channel([[0.7, 0.1, 0.1, 0.1], [0.2, 0.8, 0, 0], [0, 0.3, 0.6, 0.1], [0, 0, 0, 1]])
         >>> estimate = inverse_accuracy(truth, noise.draw(truth, seed=0), noise=noise)
@@ -85,6 +86,7 @@ def accuracy_per_class_from_votes(
     Args and raises: as `inverse_accuracy`, but no class is refused for its width.
 
     Example:
+        >>> from murk.noise import Channel
         >>> truth = np.arange(4000) % 2
         >>> noise = Channel.symmetric(0.2, num_classes=2)
         >>> found = accuracy_per_class_from_votes(truth * 0, noise.draw(truth, seed=0), noise=noise)
@@ -128,6 +130,7 @@ def compare_from_votes(
         InputError: as `inverse_accuracy`.
 
     Example:
+        >>> from murk.noise import Channel
         >>> truth = np.arange(4000) % 4
         >>> noise = Channel.symmetric(0.3, num_classes=4)
         >>> worse = np.where(truth == 3, 0, truth)
