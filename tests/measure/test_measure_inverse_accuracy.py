@@ -100,7 +100,7 @@ def test_intervals_cover_with_a_transition_that_was_estimated_or_audited(how: st
             per_class[i] += (each.low <= 0.9) & (each.high >= 0.9)
             told = compare_from_votes(guess, other, votes, noise=given)
             compared[i] += told.low <= 0.04 <= told.high
-    assert said[0] > 0.9 * simulations and not covers_too_little(held[0], said[0])
+    assert said[0] > 0.8 * simulations and not covers_too_little(held[0], said[0])
     assert not any(covers_too_little(int(each), simulations) for each in (compared[0], *per_class[0]))
     assert compared[0] >= compared[1]
     if how == "audited":  # T's own error is what makes them hold
