@@ -41,7 +41,7 @@ def test_sizes_double_measured_examples_are_apart_and_accuracies_are_those_of_cl
 
 
 def test_time_is_kept_but_for_the_three_sizes_that_a_curve_needs() -> None:
-    assert [run.images for run in found().runs] == [65, 130, 260]
+    assert [run.images for run in found().runs] == [130, 260, 519]
     some = found(minutes=0.05)
     longest = max(run.seconds for run in some.runs)
     assert len(some.runs) >= 3 and (some.seconds < 3 + 2 * longest or len(some.runs) == 3)
@@ -64,7 +64,7 @@ def test_a_pilot_that_is_stopped_goes_on(tmp_path: Path) -> None:
         pass
 
     def stop(progress: Any) -> None:
-        if "130 images" in progress.phase and progress.epoch is not None and progress.epoch.epoch == 3:
+        if "260 images" in progress.phase and progress.epoch is not None and progress.epoch.epoch == 3:
             raise StoppedError
 
     with pytest.raises(StoppedError):
@@ -94,6 +94,6 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], said: str) -> None
 
 
 def test_too_few_examples_for_three_sizes_cannot_be_said() -> None:
-    few = DIGITS[:200]
+    few = DIGITS[:400]
     with pytest.raises(UndecidedError, match="cannot say: a curve needs 3 sizes"):
         pilot("mlp1", few, NOISE.draw(few.labels, seed=0), **QUICK)

@@ -12,6 +12,7 @@ from murk.cli.catalog import data_app
 from murk.cli.demo import demo
 from murk.cli.dilute import dilute
 from murk.cli.failure import Commands
+from murk.cli.plan import plan
 from murk.cli.predict import predict
 from murk.cli.reproduce import reproduce
 from murk.cli.study import study_app
@@ -49,6 +50,7 @@ app.command(epilog="Example: murk dilute digits --alpha 20 --seed 0 -o votes.par
 app.command(epilog="Example: murk train digits --noise dilution:20 --model mlp1 --epochs 40 --seed 0 -o run")(train)
 app.command(epilog="Example: murk predict run digits -o predictions.parquet")(predict)
 app.command(epilog="Example: murk audit --probs probs.npy --labels labels.npy --sample 200 -o audit")(audit)
+app.command(epilog="Example: murk plan digits --noise symmetric:.4 --target .95 --cost-label .02 --cost-clean .4")(plan)
 app.add_typer(study_app, name="study")
 app.command(epilog="Example: murk reproduce fig1 fig8 --size small")(reproduce)
 

@@ -3,8 +3,9 @@
 from murk.plan.budget import Holding, Prices, Purchase, holding, spend, worth_by_votes
 from murk.plan.learning_curve import LearningCurve, learning_curve
 from murk.plan.pilot import Pilot, Trained, pilot
+from murk.plan.whole import Offer, Plan, plan_purchase
 
 __all__ = [
-    "Holding", "LearningCurve", "Pilot", "Prices", "Purchase", "Trained", "holding", "learning_curve", "pilot", "spend",
-    "worth_by_votes",
+    "Holding", "LearningCurve", "Offer", "Pilot", "Plan", "Prices", "Purchase", "Trained", "holding", "learning_curve",
+    "pilot", "plan_purchase", "spend", "worth_by_votes",
 ]  # fmt: skip

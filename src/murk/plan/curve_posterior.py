@@ -13,6 +13,7 @@ from murk.plan.curve_family import Family
 __all__ = ["Posterior", "Seen", "drawn"]
 
 DRAWS, WORTH = 4000, 800  # of each round, and how many independent ones they are to be worth
+KEPT = 1500  # of the last
 ROUNDS, MOST_ROUNDS = 5, 15  # until all of what was seen counts, and at most
 OWN_SPREAD = float(np.log(0.07)), 0.6  # of log sigma: trainings differ by some 7 % of their error
 WANDERING = float(np.log(0.1)), 0.7  # of log tau: a curve leaves its family by some 10 % an e-fold
@@ -109,7 +110,7 @@ def drawn(family: Family, seen: Seen, rng: np.random.Generator) -> Posterior:
         about = (sample - centre) * np.sqrt(weight)[:, None]
         root = np.linalg.cholesky(about.T @ about + 1e-8 * np.eye(len(mean)))
     weight = np.exp(log_weight - logsumexp(log_weight))
-    kept = sample[rng.choice(len(sample), DRAWS, p=weight)]
+    kept = sample[rng.choice(len(sample), KEPT, p=weight)]
     evidence = float(logsumexp(log_weight) - np.log(len(log_weight)))
     sigma, tau = np.exp(np.clip(kept[:, -2:], -MOST_LOG, 1)).T
     return Posterior(family, kept[:, :-2], sigma, tau, evidence, 1 / float(weight @ weight))

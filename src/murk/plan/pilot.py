@@ -26,7 +26,7 @@ from murk.learn.selection import held_out_examples
 from murk.learn.setting_up import groups_of, training_of
 from murk.learn.some_examples import SomeExamples
 from murk.learn.training import Training
-from murk.measure import Estimate, accuracy, accuracy_from_votes, effective_clean_labels
+from murk.measure import Estimate, TransitionEstimate, accuracy, accuracy_from_votes, effective_clean_labels
 from murk.measure.predicted import read_array
 from murk.measure.vote_reading import read_votes_by
 from murk.noise import NoiseModel, Votes
@@ -36,7 +36,7 @@ from murk.plan.learning_curve import LearningCurve, learning_curve
 __all__ = ["Pilot", "Trained", "pilot"]
 
 SIZES, FEWEST_SIZES = 6, 3
-LEAST_OF_CLASS = 5  # examples a class, on average, of the smallest training
+LEAST_OF_CLASS = 10  # examples a class, on average, of the smallest training
 MOST_SEEDS = 4
 MEASURED = 0.2, 5000  # share of the examples that measure, and at most so many
 HELD_OUT = 0.1  # of a training's own examples, whose votes choose its epoch
@@ -67,7 +67,8 @@ class Pilot:
 
     Attributes:
         runs: the trainings.
-        covariance: float [R, R], of their measured accuracies, which the same votes measured.
+        seen: float [R], their accuracies as they are read for a curve: without a bound at 1.
+        covariance: float [R, R], of these, which the same votes measured.
         effective: clean labels that all votes at hand are worth.
         images: N, at hand.
         measured: examples by which accuracies were measured.
@@ -76,6 +77,7 @@ class Pilot:
     """
 
     runs: tuple[Trained, ...]
+    seen: Float[np.ndarray, " R"]
     covariance: Float[np.ndarray, "R R"]
     effective: float
     images: int
@@ -90,8 +92,8 @@ class Pilot:
             UndecidedError: fewer than three sizes, or trainings no better than guessing.
         """
         return learning_curve(
-            np.array([run.effective for run in self.runs]), np.array([run.accuracy.value for run in self.runs]),
-            self.covariance, num_classes=self.num_classes, confidence_level=confidence_level,
+            np.array([run.effective for run in self.runs]), self.seen, self.covariance, num_classes=self.num_classes,
+            confidence_level=confidence_level,
         )  # fmt: skip
 
     @cached_property
@@ -105,7 +107,7 @@ def pilot(
     images: Any,
     votes: Votes,
     *,
-    noise: NoiseModel,
+    noise: NoiseModel | TransitionEstimate,
     minutes: float = 5.0,
     sizes: Sequence[int] | None = None,
     labels: Any = None,
@@ -126,7 +128,7 @@ def pilot(
         model: a name, as `fit` takes it.
         images: as `fit`, N examples.
         votes: of these.
-        noise: how they go wrong, known or found.
+        noise: how they go wrong, known, or as it was found: then its own error counts where accuracies are measured.
         minutes: to spend on trainings, > 0.
         sizes: images of each size, at least three, rising; None for halves of what there is.
         labels: int [N], true classes where they are known (-1 elsewhere): where all that measure are known, they do.
@@ -148,7 +150,7 @@ def pilot(
         >>> votes = noise.draw(digits.labels, seed=0)
         >>> found = pilot("mlp1", digits, votes, noise=noise, minutes=1e-6, epochs=10, seed=0)
         >>> [run.images for run in found.runs], found.measured
-        ([65, 130, 260], 259)
+        ([130, 260, 519], 259)
     """
     source, classes = as_source(images), votes.num_classes
     groups = groups_of(groups, images)
@@ -163,8 +165,11 @@ def pilot(
     counts = _sizes(len(pool), classes) if sizes is None else _checked(sizes, len(pool))
     truth = _truth(labels, measured, len(source))
     kept = None if checkpoint is None else Path(checkpoint)
-    search = _Pilot(model, images, source, votes, noise, groups, pool, measured, kept, tuple(callbacks), device, seed,
-                    settings)  # fmt: skip
+    weighed, told_by = (noise.noise, noise) if isinstance(noise, TransitionEstimate) else (noise, noise)
+    search = _Pilot(
+        model, images, source, votes, weighed, told_by, groups, pool, measured, kept, tuple(callbacks), device, seed,
+        settings,
+    )  # fmt: skip
     told: list[tuple[int, int, Int[np.ndarray, " H"], float]] = []
     for number in range(MOST_SEEDS):
         for count in counts:
@@ -217,6 +222,7 @@ class _Pilot:
     source: Any
     votes: Votes
     noise: NoiseModel
+    measured_by: NoiseModel | TransitionEstimate
     groups: np.ndarray | None
     pool: np.ndarray
     measured: np.ndarray
@@ -291,16 +297,28 @@ def _measured(search: _Pilot, told: Sequence[tuple[int, int, np.ndarray, float]]
         if truth is not None:
             estimate, own = accuracy(truth, classes), (classes == truth).astype(np.float64)
         else:
-            estimate = accuracy_from_votes(classes, votes, noise=search.noise)
-            reading, predicted = read_votes_by(search.noise, classes, votes)
+            estimate = accuracy_from_votes(classes, votes, noise=search.measured_by)
+            reading, predicted = read_votes_by(search.measured_by, classes, votes)
             own = reading.worth(predicted, votes).value
         found.append(Trained(size, search.seed + number, effective[size], estimate, seconds))
         worth.append(own)
-    z = float(ndtri((1 + found[0].accuracy.confidence_level) / 2))
-    spread = np.array([(float(run.accuracy.high) - float(run.accuracy.low)) / (2 * z) for run in found])
+    seen = np.array([_seen(run.accuracy, own) for run, own in zip(found, worth, strict=True)])
+    spread = seen[:, 1]
     with np.errstate(invalid="ignore"):
         together = np.nan_to_num(np.corrcoef(np.stack(worth)), nan=1.0).reshape(len(found), -1)
     return Pilot(
-        tuple(found), spread[:, None] * spread * together, effective_clean_labels(search.votes, search.noise),
-        len(search.source), count, search.votes.num_classes, truth is not None,
+        runs=tuple(found), seen=seen[:, 0], covariance=spread[:, None] * spread * together,
+        effective=effective_clean_labels(search.votes, search.noise), images=len(search.source), measured=count,
+        num_classes=search.votes.num_classes, clean=truth is not None,
     )  # fmt: skip
+
+
+def _seen(estimate: Estimate, worth: np.ndarray) -> tuple[float, float]:
+    """Give an accuracy and its standard error: where votes drive the estimate to an end, what they are worth instead.
+
+    That is no likelier a number, but one without bias, and a curve needs it: it knows by itself that errors are >= 0.
+    """
+    if 0 < float(estimate.value) < 1:
+        z = float(ndtri((1 + estimate.confidence_level) / 2))
+        return float(estimate.value), (float(estimate.high) - float(estimate.low)) / (2 * z)
+    return float(worth.mean()), max(float(worth.std(ddof=1)), 1 / len(worth)) / len(worth) ** 0.5

@@ -10,6 +10,7 @@ from murk.show.heat_map import HeatMap, draw_heat_map, heat_map_csv, heat_map_ma
 from murk.show.page import Page
 from murk.show.palette import OKABE_ITO, SERIES, STUDY_SERIES, Series, series_of
 from murk.show.panels import Mark, Panels, draw_panels, panels_csv, panels_png, panels_svg
+from murk.show.plan import plan_page
 from murk.show.reliability import reliability_svg
 from murk.show.thumbnail import draw_thumbnail, thumbnail_png
 
@@ -53,6 +54,7 @@ __all__ = [
     "panels_csv",
     "panels_png",
     "panels_svg",
+    "plan_page",
     "reliability_svg",
     "sections_markdown",
     "series_of",
