@@ -13,6 +13,7 @@ from murk.cli import app
 from murk.cli.app import main
 
 SMALLER = {
+    "murk plan": "--model mlp1 --epochs 3 --minutes .0001",
     "murk demo": "--alphas 0,1 --seeds 2 --epochs 1 --processes 1",
     "murk reproduce": "--size smoke --jobs 1 --minutes 0.0000001",
     "murk study run": "--jobs 1", "murk study resume": "--jobs 1",
@@ -48,7 +49,7 @@ def test_the_commands_are_those_that_the_documents_name():
     assert set(COMMANDS) == {
         "murk demo", "murk data list", "murk data fetch", "murk data show", "murk dilute", "murk train",
         "murk predict", "murk study run", "murk study resume", "murk study status", "murk study results",
-        "murk study import", "murk reproduce", "murk audit",
+        "murk study import", "murk reproduce", "murk audit", "murk plan",
     }  # fmt: skip
 
 

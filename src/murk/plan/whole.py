@@ -20,6 +20,7 @@ LABELS, CLEAN = 10_000, 500  # that are always offered beside the purchase
 FRONTIER = 12  # budgets
 STRETCH = 8.0  # the largest budget, in parts of what is recommended
 ISO_ALPHAS = (0, 1, 2, 5, 10, 20, 50, 100)
+KINDS = 3  # of offers: labels, votes, clean labels; a minute's are clean ones, too
 PER_MINUTE = 6  # labels that someone checks
 
 
@@ -91,7 +92,7 @@ class Plan:
     def _beside(self) -> str:
         """Say what the same money would do, spent on one thing alone."""
         assert self.purchase is not None
-        priced = [offer for offer in self.offers if offer.cost]
+        priced = [offer for offer in self.offers[:KINDS] if offer.cost]
         gains = sorted(
             ((offer.effective - self.held.effective) / offer.cost, offer.name) for offer in priced if offer.cost
         )
