@@ -110,7 +110,7 @@ def _lines(facts: Plain) -> Figure:
 
     rows = [{"accuracy": f"{each[0]:.1%}", "alpha": each[1], "images": each[2]} for each in facts["lines"]]
     chart = altair.Chart(altair.Data(values=rows)).mark_line(point=True).encode(  # type: ignore[no-untyped-call]
-        x=altair.X("alpha:Q", scale=altair.Scale(type="symlog"), title="random labels per right one, α"),
+        x=altair.X("alpha:Q", scale=altair.Scale(type="symlog", nice=False), title="random labels per right one, α"),
         y=altair.Y("images:Q", scale=altair.Scale(type="log"), title="images"),
         color=altair.Color("accuracy:N", title="accuracy"), strokeDash=altair.StrokeDash("accuracy:N"),
         tooltip=["accuracy:N", "alpha:Q", altair.Tooltip("images:Q", format=",.0f")],
@@ -133,7 +133,7 @@ def _banded(rows: Sequence[Plain], x: str, title: str, *, points: Sequence[Plain
 
     least = min(row["low"] for row in (*rows, *points))
     scale = altair.Scale(domain=[max(0.0, least - 0.02), 1.0])
-    across = altair.X(f"{x}:Q", scale=altair.Scale(type="log"), title=title)
+    across = altair.X(f"{x}:Q", scale=altair.Scale(type="log", nice=False), title=title)
     hover = [altair.Tooltip(f"{name}:Q", format=",.4g") for name in rows[0]]
     data, dots = (altair.Data(values=[dict(row) for row in part]) for part in (rows, points))  # type: ignore[no-untyped-call]
     base = altair.Chart(data).encode(x=across)
