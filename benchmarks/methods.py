@@ -10,14 +10,13 @@ many parts as one likes. The file of results is what `murk study import` takes: 
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
+from collected import collect
 from murk.lab import Store
-from murk.lab.study_results import ReportedRun, StudyResults, take_over
+from murk.lab.study_results import StudyResults, take_over
 from murk.paper import COMPARISONS, Drawn, draw_figure, plan_figures, size_named
 from murk.paper.gallery import heat_map_of, machine_in_words, write_figures
 from murk.paper.methods import against_the_best
@@ -32,24 +31,13 @@ SMALL = size_named("small")
 
 def main(stores: list[str]) -> None:
     for store in stores:
-        collect(Path(store))
+        collect(Path(store), RESULTS, "methods/small")
     drawn = what_is_shown()
     for path in write_figures(PICTURES, [each for each in drawn if each.rows]):
         print(path.relative_to(ROOT))
     page = PAGE.read_text(encoding="utf-8")
     above, below = page.index(ABOVE) + len(ABOVE), page.index(BELOW)
     PAGE.write_text(f"{page[:above]}\n{tables(drawn)}\n{page[below:]}", encoding="utf-8")
-
-
-def collect(path: Path) -> None:
-    """Add a store's done runs to the file, without their metrics; what is in it stays as it is."""
-    with Store(path, read_only=True) as store:
-        done = {run.id: ReportedRun(**vars(run), metrics=()) for run in store.runs(states=("done",))}
-    before = {run.id: run for run in StudyResults.read(RESULTS).runs} if RESULTS.exists() else {}
-    lines = [json.dumps(asdict(run), sort_keys=True) for _, run in sorted((done | before).items())]
-    head = json.dumps({"study": "methods/small", "schema": 1})[:-1]
-    RESULTS.write_text(f'{head}, "runs": [\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8")
-    print(f"{path}: {len(done)} runs, {len(lines)} in all")
 
 
 def what_is_shown() -> list[Drawn]:
