@@ -1,7 +1,7 @@
 """Run the benchmarks, one after the other: about four hours on two cores. Each writes its file in benchmarks/results.
 
 Those that need to be told where their data lies, or a rival, are left out, and run by themselves: weak_supervision
-FOLDER, label_errors FOLDER, annotators FOLDER, methods STORE, audit_walk LABELS.npz PROBS.npz --work FOLDER.
+FOLDER, label_errors FOLDER, annotators FOLDER, law STORE, methods STORE, audit_walk LABELS.npz PROBS.npz --work FOLDER.
 
     python -m benchmarks [NAME ...]
 """
@@ -18,6 +18,7 @@ NAMES = ("draws", "accuracy_from_votes", "decoding", "own_data", "sklearn_digits
          "conformal")  # fmt: skip
 BY_THEMSELVES = {
     "weak_supervision": "FOLDER",
+    "law": "STORE",
     "methods": "STORE",
     "label_errors": "FOLDER",
     "annotators": "FOLDER",
