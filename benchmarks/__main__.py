@@ -15,7 +15,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 NAMES = ("draws", "accuracy_from_votes", "decoding", "own_data", "sklearn_digits", "store_crash", "replicas",
          "training_speed", "mnist", "unknown_noise", "instance_noise", "time_to_accuracy", "unmixing_power",
-         "conformal")  # fmt: skip
+         "conformal", "learning_curves")  # fmt: skip
 BY_THEMSELVES = {
     "weak_supervision": "FOLDER",
     "law": "STORE",

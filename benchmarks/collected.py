@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,11 +10,10 @@ from murk.lab import Store
 from murk.lab.study_results import ReportedRun, StudyResults
 
 
-def collect(path: Path, results: Path, study: str, *, only: Callable[[ReportedRun], bool] = lambda run: True) -> None:
+def collect(path: Path, results: Path, study: str) -> None:
     """Add a store's done runs to a file, without their metrics; what is in it stays as it is."""
     with Store(path, read_only=True) as store:
         done = {run.id: ReportedRun(**vars(run), metrics=()) for run in store.runs(states=("done",))}
-    done = {name: run for name, run in done.items() if only(run)}
     before = {run.id: run for run in StudyResults.read(results).runs} if results.exists() else {}
     lines = [json.dumps(asdict(run), sort_keys=True) for _, run in sorted((done | before).items())]
     head = json.dumps({"study": study, "schema": 1})[:-1]

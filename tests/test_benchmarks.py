@@ -103,6 +103,13 @@ def test_every_benchmark_that_writes_a_result_is_run_with_the_others_or_named_as
         names["main"]()
 
 
+def test_the_page_of_plans_shows_the_law_and_how_often_bands_held(script):
+    page = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
+    curves = script("learning_curves")
+    assert script("law").table() in page
+    assert curves.table(json.loads(curves.RESULTS.read_text(encoding="utf-8"))) in page
+
+
 def test_label_errors_audits_and_large_tables_reach_their_bars_and_the_page_shows_them(script):
     label_errors = script("label_errors")
     result = json.loads(label_errors.RESULTS.read_text(encoding="utf-8"))

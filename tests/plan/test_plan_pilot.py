@@ -1,6 +1,9 @@
 """Pilots: trained on parts, measured by votes that no training has seen, within the time given, and gone on with."""
 
+import itertools
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -40,11 +43,14 @@ def test_sizes_double_measured_examples_are_apart_and_accuracies_are_those_of_cl
     assert predicted.low < mean[960] + 0.05 and predicted.high > mean[960]
 
 
-def test_time_is_kept_but_for_the_three_sizes_that_a_curve_needs() -> None:
-    assert [run.images for run in found().runs] == [130, 260, 519]
-    some = found(minutes=0.05)
-    longest = max(run.seconds for run in some.runs)
-    assert len(some.runs) >= 3 and (some.seconds < 3 + 2 * longest or len(some.runs) == 3)
+def test_time_is_kept_but_for_the_three_sizes_that_a_curve_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0, 10)  # each training takes ten seconds, as far as it can tell
+    monkeypatch.setattr(sys.modules[Pilot.__module__], "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    sizes = [130, 260, 519, 1038]
+    assert [run.images for run in found(minutes=1e-6, sizes=sizes).runs] == sizes[:3]
+    assert [run.images for run in found(minutes=0.6, sizes=sizes).runs] == sizes[:3]  # none takes less than ten more
+    told = found(minutes=1.0, sizes=sizes).runs
+    assert [(run.images, run.seed) for run in told] == [(130, 0), (260, 0), (519, 0), (1038, 0), (130, 1), (260, 1)]
 
 
 def test_what_has_run_is_kept_and_another_pilot_is_told(tmp_path: Path) -> None:

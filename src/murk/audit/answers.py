@@ -136,10 +136,9 @@ def _answers(path: Path, found: Findings) -> Answers:
     answered = np.flatnonzero(truth.codes >= 0)
     classes = {name: k for k, name in enumerate(found.class_names)}
     known = dict.fromkeys(UNSURE, -1) | classes
-    stripped = {text: text.strip() for text in truth.texts}
     given = [ids.texts[code] if code >= 0 else "" for code in ids.codes[answered]]
     told = [truth.texts[code] for code in truth.codes[answered]]
-    told = [next((each for each in (text, stripped[text], _unquoted(stripped[text])) if each in known), text)
+    told = [next((each for each in (text, text.strip(), _unquoted(text.strip())) if each in known), text)
             for text in told]  # fmt: skip
     wanted = {*given, *map(_unquoted, given)}
     at = {name: i for i in range(len(found.labels)) if (name := found.name_of(i)) in wanted}

@@ -42,20 +42,20 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json, print_remark, print_rows, shown_estimate
-from murk.cli.place import HowRead, is_set, read_shown, refuse_out
+from murk.cli.place import HowRead, is_set, read_shown, refuse_foreign, refuse_out
 from murk.cli.progress import progress_bar
 from murk.cli.train import teller
 from murk.cli.voted import voted
 from murk.data import as_source
-from murk.errors import DataError, InputError, refuse
-from murk.lab import FOUND, read_result
+from murk.errors import InputError, refuse
+from murk.lab import FOUND
 from murk.lab.result import FACTS
 from murk.learn import cross_fit
 
 __all__ = ["audit"]
 
 QUESTIONS, FOLDS = "to_check.csv", "folds"
-WRITTEN = (EXAMPLES, LISTED, FACTS, QUESTIONS, PAGE, CHECK_PAGE)
+WRITTEN = (EXAMPLES, LISTED, QUESTIONS, PAGE, CHECK_PAGE, FACTS)
 VOTES, TRUTH = "votes", "truth"
 FOLDS_UNLESS_SAID = 5
 SHOWN = 10
@@ -149,7 +149,8 @@ def audit(
     """
     if (place is None) == (probs is None):
         raise InputError("give data to train on (PLACE), or probabilities (--probs FILE), one of them")
-    _refuse_foreign(out, corrected)
+    beside = () if corrected is None or corrected.parent.resolve() != out.resolve() else (corrected.name,)
+    refuse_foreign(out, "audit", (*WRITTEN[:-1], FOLDS, *beside))
     inputs = (probs, labels, embeddings, votes, images, place)
     for name in WRITTEN:
         refuse_out(out / name, *inputs, *((audited,) if name != QUESTIONS else ()))
@@ -285,26 +286,6 @@ def _of_data(
             **data.described, "noise": noise or (None if plain else FOUND[0])}  # fmt: skip
     pictured = Pictured(as_source(data.mixed.images), audited.rows)
     return _Audited(audited.findings, told, data.about, {"training": fitting["seed"]}, pictured, audited.rows)
-
-
-def _refuse_foreign(out: Path, corrected: Path | None) -> None:
-    """Refuse a folder that holds what no audit wrote; beside an audit anything may lie, and stays."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder by -o")
-    if _is_audit(out):
-        return
-    known = (EXAMPLES, LISTED, QUESTIONS, FOLDS, PAGE, CHECK_PAGE, f"{FACTS}.")  # and parts that were left by a kill
-    ours = known if corrected is None else (*known, corrected.name)  # which may lie there, too
-    strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(ours)] if out.exists() else []
-    if strange:
-        raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")
-
-
-def _is_audit(out: Path) -> bool:
-    try:
-        return read_result(out).command == "audit"
-    except DataError:
-        return False
 
 
 def _print_found(found: Findings, result: dict[str, Any], out: Path, questions: int) -> None:

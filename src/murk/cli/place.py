@@ -16,7 +16,8 @@ from murk.data import ENTRIES, Columns, Dataset, Reading, votes_on
 from murk.data.cache import cache_folder
 from murk.data.missing import did_you_mean, did_you_mean_path
 from murk.data.told_names import counted, told_name
-from murk.errors import InputError, refuse
+from murk.errors import DataError, InputError, refuse
+from murk.lab.result import FACTS, read_result
 
 __all__ = [
     "CATALOG",
@@ -27,6 +28,7 @@ __all__ = [
     "is_set",
     "load_shown",
     "read_shown",
+    "refuse_foreign",
     "refuse_out",
     "refuse_unlabelled",
 ]
@@ -182,6 +184,30 @@ def refuse_out(out: Path, *inputs: str | Path | None, endings: Sequence[str] = (
         place, target = Path(given).resolve(), out.resolve()
         if place == target or (place.is_dir() and place in target.parents):
             raise InputError(f"{option} {out} would write into what is read from ({given}); name another file")
+
+
+def refuse_foreign(out: Path, command: str, known: Sequence[str]) -> None:
+    """Refuse a folder that holds what a command did not write; beside what it wrote anything may lie, and stays.
+
+    Args:
+        out: the folder.
+        command: whose result it may hold.
+        known: how names begin that the command writes, from before it was stopped.
+
+    Raises:
+        InputError: a file, or a folder with other things.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder by -o")
+    try:
+        if read_result(out).command == command:
+            return
+    except DataError:
+        pass  # no result, or none that is whole
+    ours = (*known, f"{FACTS}.")  # and parts that were left by a kill
+    strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(ours)] if out.exists() else []
+    if strange:
+        raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")
 
 
 def columns_named(given: Sequence[str]) -> Columns | None:

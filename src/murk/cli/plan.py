@@ -32,13 +32,13 @@ from murk.cli.options import (
     SkipCorrupt,
 )
 from murk.cli.output import print_facts, print_json, print_remark, print_rows, shown_estimate
-from murk.cli.place import HowRead, is_set, refuse_out
+from murk.cli.place import HowRead, is_set, refuse_foreign, refuse_out
 from murk.cli.progress import progress_bar
 from murk.cli.train import teller
 from murk.cli.voted import voted
-from murk.errors import DataError, InputError, refuse
+from murk.errors import InputError, refuse
 from murk.files import replace_file
-from murk.lab import FOUND, Result, read_result
+from murk.lab import FOUND, Result
 from murk.lab.result import FACTS, machine, versions
 from murk.learn.device import settle_compute
 from murk.learn.find_noise import find_noise
@@ -105,7 +105,7 @@ def plan(
         "" if minutes > 0 else f"--minutes are > 0, but {minutes!r} came",
         f"--model {model} would be imported; a plan trains models that murk knows by name" if ":" in model else "",
     ])  # fmt: skip
-    _refuse_foreign(out)
+    refuse_foreign(out, "plan", (PAGE, PILOT))
     refuse_out(out, place, votes)
     refuse_model(model, frozen=False, allow_import=False)
     to_find = noise in FOUND or (noise is None and alpha is None)
@@ -152,21 +152,6 @@ def plan(
         print_json({"out": str(out), **result.to_dict()})
     else:
         _print(whole, found, out)
-
-
-def _refuse_foreign(out: Path) -> None:
-    """Refuse a folder that holds what no plan wrote."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder by -o")
-    try:
-        if read_result(out).command == "plan":
-            return
-    except DataError:
-        pass
-    known = (PAGE, PILOT, f"{FACTS}.")
-    strange = [entry.name for entry in out.iterdir() if not entry.name.startswith(known)] if out.exists() else []
-    if strange:
-        raise InputError(f"{out} holds other things ({', '.join(sorted(strange)[:3])}); name a new folder by -o")
 
 
 def _result(

@@ -10,6 +10,7 @@ from murk.data.gathered import votes_on
 from murk.data.mix import ChannelMoments, Interleaved, Shown, WhiteNoise, channel_moments
 from murk.data.read import read
 from murk.data.reading import GivenVotes, Reading
+from murk.data.some_examples import SomeExamples
 from murk.data.sources import ArraySource, ImageSource, as_source
 from murk.data.sparse_source import SparseSource
 from murk.data.tables.columns import Columns
@@ -28,6 +29,7 @@ __all__ = [
     "Progress",
     "Reading",
     "Shown",
+    "SomeExamples",
     "SparseSource",
     "WhiteNoise",
     "as_source",

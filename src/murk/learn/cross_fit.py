@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from murk.data import as_source
+from murk.data import SomeExamples, as_source
 from murk.errors import DataError, InputError, refuse
 from murk.learn.checkpoint import read_tensors, write_tensors
 from murk.learn.find_noise import find_noise
@@ -22,7 +22,6 @@ from murk.learn.methods import method_named
 from murk.learn.progress import Callback
 from murk.learn.selection import held_out_examples
 from murk.learn.setting_up import groups_of, training_of
-from murk.learn.some_examples import SomeExamples
 from murk.measure import TransitionEstimate
 from murk.noise import NoiseModel, Unknown, Votes
 from murk.noise.draws import permutation, seed_fault

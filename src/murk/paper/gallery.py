@@ -168,7 +168,8 @@ def _images(settings: Iterable[Mapping[str, Any]]) -> str:
     """Say how many images runs have and show."""
     found = list(settings)
     labelled, shown = (_range({each[key] for each in found if key in each}) for key in ("train_size", "passes"))
-    return f"{f'{labelled} images with a right label, ' if labelled else ''}about {shown} images shown"
+    parts = f"{labelled} images with a right label" if labelled else "", f"about {shown} images shown" if shown else ""
+    return ", ".join(filter(None, parts))
 
 
 def _range(counts: set[int]) -> str:

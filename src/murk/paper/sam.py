@@ -3,7 +3,7 @@
 Shown: test accuracy at the last epoch, and by how much the best epoch was better, for SGD, SAM of the batch, of single
 examples, of its two parts, and the penalty that stands for one of them.
 Command: murk reproduce sam
-Time: size small, some 2 hours of one core.
+Time: size small, some 5 hours of one core.
 As in Baek, Kolter, Raghunathan 2024 (arXiv 2405.03676): SGD, batches of 128, a rate of .01, decay 5e-4, 200 epochs, rho
 .01; but 1,000 images of MNIST and a small network with GroupNorm, where they have CIFAR-10 and a ResNet-18.
 """

@@ -3,7 +3,7 @@
 from murk.plan.budget import Holding, Prices, Purchase, holding, spend, worth_by_votes
 from murk.plan.learning_curve import LearningCurve, learning_curve
 from murk.plan.pilot import Pilot, Trained, pilot
-from murk.plan.whole import Offer, Plan, plan_purchase
+from murk.plan.plan import Offer, Plan, plan_purchase
 
 __all__ = [
     "Holding", "LearningCurve", "Offer", "Pilot", "Plan", "Prices", "Purchase", "Trained", "holding", "learning_curve",

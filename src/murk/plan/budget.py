@@ -19,10 +19,10 @@ from murk.plan.learning_curve import LearningCurve
 
 __all__ = ["Holding", "Prices", "Purchase", "holding", "spend", "worth_by_votes"]
 
-GRID, ROUNDS, HALVINGS = 41, 4, 60
+GRID, ROUNDS = 41, 4
 MOST_VOTES = 12  # more on an image than it has
 DRAWN = 20_000  # images by which the worth of votes is found
-FARTHEST = 1e6  # times the effective labels at hand, beyond which nothing is bought
+LEAST_WORTH = 1e-9  # of a label or an image, in clean labels
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Prices:
         clean_order: the fewest clean labels.
 
     Raises:
-        InputError: negative prices, none at all, all of them zero, or orders that are no whole numbers >= 1.
+        InputError: negative prices, none at all, all of them or that of labels zero, or orders that are no whole
+            numbers >= 1.
     """
 
     label: float | None = None
@@ -56,7 +57,8 @@ class Prices:
             *(f"a price is a number >= 0, but {name} = {price!r} came" for name, price in prices.items()
               if price is not None and not (isinstance(price, int | float) and 0 <= price < float("inf"))),
             "" if given else "expected the price of labels, votes or clean labels, but none came",
-            "prices are all zero: then all can be had; give what things cost" if given and not any(given) else "",
+            "prices are all zero: then all can be had; give what things cost" if given and not any(given) else
+            "labels that cost nothing have no end; give them a price" if self.label == 0 else "",
             *(whole_fault(getattr(self, field.name), lowest=1, what=field.name) for field in fields(self)[3:]),
         ])  # fmt: skip
 
@@ -69,27 +71,21 @@ class Holding:
         images: N, each with its votes.
         worth: float [V], how many clean labels an image is worth with as many votes as it has, one more, two more ...
         worth_of_label: of an image more, with one noisy label.
-        rise: by which power of (images per effective label) those count more, or less, than as many effective labels of
-            images like those at hand: 0 where only their number matters.
     """
 
     images: int
     worth: Float[np.ndarray, " V"]
     worth_of_label: float
-    rise: float = 0.0
 
     @property
     def effective(self) -> float:
         """How many clean labels all is worth now."""
         return float(self.images * self.worth[0])
 
-    def adjusted(self, labels: Any, votes: Any, clean: Any) -> np.ndarray:
-        """Give the effective clean labels, as images like those at hand, with more bought."""
-        share = np.minimum(np.asarray(votes) / self.images, len(self.worth) - 1)
-        each = np.interp(share, np.arange(len(self.worth)), self.worth)
-        effective = self.images * each + labels * self.worth_of_label + clean * (1 - each)
-        ratio = (self.images + labels) / effective * self.worth[0]
-        return np.asarray(effective * ratio**self.rise)
+    def effective_with(self, labels: Any, votes: Any, clean: Any) -> np.ndarray:
+        """Say how many clean labels all is worth with more bought; votes are spread evenly over the images."""
+        each = np.interp(np.asarray(votes) / self.images, np.arange(len(self.worth)), self.worth)
+        return np.asarray(self.images * each + labels * self.worth_of_label + clean * (1 - each))
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,7 @@ def worth_by_votes(channel: Channel, *, votes: int, more: int = MOST_VOTES, seed
     return np.maximum.accumulate(np.array(told))
 
 
-def holding(channel: Channel, *, images: int, votes: int, effective: float | None = None, rise: float = 0.0) -> Holding:
+def holding(channel: Channel, *, images: int, votes: int, effective: float | None = None) -> Holding:
     """Describe what is at hand, where votes come one by one of a channel.
 
     Args:
@@ -140,7 +136,6 @@ def holding(channel: Channel, *, images: int, votes: int, effective: float | Non
         votes: of each image.
         effective: clean labels that all is worth, where it is known better (a dilution's votes are worth more than
             as many independent ones); None to go by the channel.
-        rise: as `Holding.rise`.
 
     Example:
         >>> held = holding(Channel.symmetric(0.4, num_classes=10), images=1000, votes=1)
@@ -152,7 +147,7 @@ def holding(channel: Channel, *, images: int, votes: int, effective: float | Non
     if effective is not None:
         worth = worth + (effective / images - worth[0]) * (1 - worth) / max(1 - worth[0], 1e-9)
     one = worth_by_votes(channel, votes=1, more=0)[0]
-    return Holding(images, np.clip(worth, 1e-9, 1), float(one), rise)
+    return Holding(images, np.clip(worth, LEAST_WORTH, 1), float(one))
 
 
 def spend(
@@ -161,7 +156,7 @@ def spend(
     """Find the cheapest purchase that reaches a target, or the one that reaches most within a budget.
 
     Reaching means in the median. All mixes are looked through: votes and clean labels on a grid that is drawn closer
-    around the best, labels by halving.
+    around the best, labels for what is lacking then (or left of the budget).
 
     Raises:
         InputError: both or neither of target and budget, or numbers that are none.
@@ -194,7 +189,7 @@ def spend(
             mix = _ordered(cheapest, offered, up=True)
         else:
             continue
-        cost, worth = float(_cost(offered, *mix)), float(held.adjusted(*mix))
+        cost, worth = float(_cost(offered, *mix)), float(held.effective_with(*mix))
         rank = (-worth, cost) if needed is None else (cost, -worth)
         if best is None or rank < best[0]:
             best = rank, mix
@@ -204,7 +199,7 @@ def spend(
             "labels, or of clean ones"
         )
     mix = best[1]
-    reached = curve.predict(float(held.adjusted(*mix)))
+    reached = curve.predict(float(held.effective_with(*mix)))
     labels, votes, clean = map(round, mix)
     return Purchase(labels, votes, clean, float(_cost(prices, *mix)), reached)
 
@@ -249,15 +244,9 @@ def _cheapest(held: Holding, prices: Prices, needed: float) -> Mix | None:
         if number and best is None:
             break
         votes, clean = _axes(held, prices, best, 2.0 / GRID * 0.2 ** (number - 1))
-        most = 0.0 if prices.label is None else FARTHEST * max(held.images, needed / max(held.worth_of_label, 1e-9))
-        low, high = np.zeros(len(votes)), np.full(len(votes), most)
-        enough = held.adjusted(high, votes, clean) >= needed
-        for _ in range(HALVINGS):
-            half = (low + high) / 2
-            reached = held.adjusted(half, votes, clean) >= needed
-            low, high = np.where(reached, low, half), np.where(reached, half, high)
-        labels = np.where(held.adjusted(0 * votes, votes, clean) >= needed, 0.0, high)
-        cost = np.where(enough, _cost(prices, labels, votes, clean), np.inf)
+        lacking = np.maximum(needed - held.effective_with(0, votes, clean), 0)
+        labels = lacking / max(held.worth_of_label, LEAST_WORTH)
+        cost = np.where((lacking == 0) | (prices.label is not None), _cost(prices, labels, votes, clean), np.inf)
         at = int(cost.argmin())
         if np.isfinite(cost[at]):
             best = float(labels[at]), float(votes[at]), float(clean[at])
@@ -270,10 +259,10 @@ def _most(held: Holding, prices: Prices, budget: float) -> Mix:
     for number in range(ROUNDS):
         votes, clean = _axes(held, prices, best if number else None, 2.0 / GRID * 0.2 ** (number - 1))
         rest = budget - _cost(prices, 0.0, votes, clean)
-        labels = np.where(rest > 0, rest, 0.0) / prices.label if prices.label else np.zeros(len(votes))
-        worth = np.where(rest >= -1e-9, held.adjusted(labels, votes, clean), -np.inf)
+        labels = np.maximum(rest, 0) / prices.label if prices.label else np.zeros(len(votes))
+        worth = np.where(rest >= -1e-9, held.effective_with(labels, votes, clean), -np.inf)
         at = int(worth.argmax())
-        if held.adjusted(*best) <= worth[at]:
+        if held.effective_with(*best) <= worth[at]:
             best = float(labels[at]), float(votes[at]), float(clean[at])
     return best
 

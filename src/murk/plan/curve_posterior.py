@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logsumexp
+from scipy.special import gammaln, logsumexp
 
 from murk.plan.curve_family import Family
 
@@ -30,7 +30,7 @@ class Seen:
         x: float [R], log(n / middle).
         error: float [R], 1 - accuracy, as measured; may lie outside [0, 1].
         covariance: float [R, R], of the measurements.
-        middle: the error to which curves are relative, > 0.
+        middle: the error near the middle size, to which curves are relative, > 0.
         chance: the error of guessing.
     """
 
@@ -118,8 +118,6 @@ def drawn(family: Family, seen: Seen, rng: np.random.Generator) -> Posterior:
 
 def _student(centre: np.ndarray, root: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw from a multivariate t distribution; give draws [S, D] and their log densities [S]."""
-    from scipy.special import gammaln
-
     size = len(centre)
     normal = rng.normal(size=(DRAWS, size))
     stretch = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, DRAWS))[:, None]

@@ -34,6 +34,7 @@ class LearningCurve:
         weights: of each family of curves, summing to one.
         posteriors: what was seen tells of each.
         seen: the trainings.
+        middle: effective clean labels, relative to which sizes are read.
         largest: the most effective clean labels among them.
         confidence_level: of all intervals, in (0, 1).
         seed: of the draws.
@@ -130,7 +131,8 @@ def learning_curve(
     training's error differs from the curve by a part of it that is its own, and the curve from its family by a part
     that grows with the distance in log n; both, like the parameters, are as likely as `murk.plan.curve_family` says
     beforehand and as what was seen leaves them. Each family's weight is how likely, having seen the three smallest
-    sizes, it made the larger ones: extrapolation, cross-validated. Bands are of the average of all.
+    sizes, it made the larger ones: extrapolation, cross-validated; with three sizes alone all weigh the same. Bands
+    are of the average of all.
 
     Args:
         sizes: float [R], effective clean labels of each training, > 0; at least three different ones.

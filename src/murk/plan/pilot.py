@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from scipy.special import ndtri
 from torch import nn
 
-from murk.data import as_source
+from murk.data import SomeExamples, as_source
 from murk.errors import DataError, InputError, UndecidedError, refuse
 from murk.learn.checkpoint import read_tensors, write_tensors
 from murk.learn.fingerprint import fingerprint_of
@@ -24,7 +24,6 @@ from murk.learn.fit import fit_of
 from murk.learn.progress import Callback
 from murk.learn.selection import held_out_examples
 from murk.learn.setting_up import groups_of, training_of
-from murk.learn.some_examples import SomeExamples
 from murk.learn.training import Training
 from murk.measure import Estimate, TransitionEstimate, accuracy, accuracy_from_votes, effective_clean_labels
 from murk.measure.predicted import read_array
@@ -231,6 +230,7 @@ class _Pilot:
     device: str
     seed: int
     settings: dict[str, Any]
+    passes: dict[int, int] = field(default_factory=dict)  # images that a training shows, by how many it has
 
     def training(self, count: int, number: int) -> Training:
         """Lay out a training on so many examples."""
@@ -248,13 +248,10 @@ class _Pilot:
     def expected(self, count: int, told: Sequence[tuple[int, int, Any, float]]) -> float:
         """Tell how long a training of so many examples will take, by those of about as many that have run."""
         nearest = min(told, key=lambda each: abs(math.log(each[0] / count)))
-        passes = [self.passes(each) for each in (count, nearest[0])]
-        return nearest[3] * passes[0] / passes[1]
-
-    def passes(self, count: int) -> int:
-        """Give the images that a training shows."""
-        recipe = self.training(count, 0).recipe
-        return int(recipe.epochs * count)
+        for each in (count, nearest[0]):
+            if each not in self.passes:
+                self.passes[each] = self.training(each, 0).recipe.epochs * each
+        return nearest[3] * self.passes[count] / self.passes[nearest[0]]
 
     def predictions(self, count: int, number: int) -> tuple[Int[np.ndarray, " H"], float]:
         """Train, or read what has run; give the predicted classes of the examples that measure, and the seconds."""

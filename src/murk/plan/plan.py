@@ -78,7 +78,7 @@ class Plan:
     budget: float | None
 
     def sentences(self) -> tuple[str, ...]:
-        """Say in two sentences what to do and why, then what is known beside."""
+        """Say in two sentences what to do, and why."""
         now = f"With what you have, {_told(self.now)} is reached"
         if self.purchase is None:
             return (f"{now}.", f"{self.why_not[:1].upper()}{self.why_not[1:]}.")
@@ -90,11 +90,11 @@ class Plan:
         return (first, self._beside())
 
     def _beside(self) -> str:
-        """Say what the same money would do, spent on one thing alone."""
+        """Say what the same money would do, spent on one thing alone, and where the curve ends."""
         assert self.purchase is not None
         priced = [offer for offer in self.offers[:KINDS] if offer.cost]
         gains = sorted(
-            ((offer.effective - self.held.effective) / offer.cost, offer.name) for offer in priced if offer.cost
+            ((offer.effective - self.held.effective) / float(offer.cost or 1), offer.name) for offer in priced
         )
         if len(gains) < 2 or gains[0][0] <= 0:
             return f"Labels without end would reach {_told(self.plateau)} with this model."
@@ -107,9 +107,7 @@ class Plan:
 
 def one_vote(noise: NoiseModel, *, num_classes: int) -> Channel:
     """Give the channel of one more vote of such noise: of annotators the mean one."""
-    if isinstance(noise, Dilution):
-        return Channel(noise.transition)
-    if isinstance(noise, Channel):
+    if isinstance(noise, Dilution | Channel):
         return Channel(noise.transition)
     if isinstance(noise, Annotators):
         mean = np.asarray(noise.transitions).mean(0)[:, :num_classes]
@@ -119,7 +117,7 @@ def one_vote(noise: NoiseModel, *, num_classes: int) -> Channel:
 
 def plan_purchase(
     found: Pilot, votes: Votes, noise: NoiseModel, prices: Prices, *, target: float | None = None,
-    budget: float | None = None, rise: float = 0.0, confidence_level: float = 0.9,
+    budget: float | None = None, confidence_level: float = 0.9,
 ) -> Plan:  # fmt: skip
     """Say what is reached now, what single things would buy, and which mix reaches the target, or most for the money.
 
@@ -130,7 +128,6 @@ def plan_purchase(
         prices: what things cost.
         target: accuracy wanted, or None.
         budget: to spend, or None; one of the two.
-        rise: as `Holding.rise`.
         confidence_level: of all intervals.
 
     Raises:
@@ -145,7 +142,7 @@ def plan_purchase(
     cast = sum(len(batch.labels) for batch in votes.batches())
     each = max(1, round(cast / max(len(votes), 1)))
     channel = one_vote(noise, num_classes=votes.num_classes)
-    held = holding(channel, images=len(votes), votes=each, effective=found.effective, rise=rise)
+    held = holding(channel, images=len(votes), votes=each, effective=found.effective)
     purchase, why_not = None, ""
     try:
         purchase = spend(curve, held, prices, target=target, budget=budget)
@@ -154,7 +151,7 @@ def plan_purchase(
     most = STRETCH * (purchase.cost if purchase is not None and purchase.cost > 0 else _some_cost(prices))
     frontier = tuple(spend(curve, held, prices, budget=most * share) for share in np.geomspace(0.01, 1, FRONTIER))
     return Plan(
-        curve.predict(float(held.adjusted(0, 0, 0))), curve.plateau, tuple(_offers(curve, held, prices)), purchase,
+        curve.predict(held.effective), curve.plateau, tuple(_offers(curve, held, prices)), purchase,
         why_not, frontier, _lines(curve, votes.num_classes, target), curve, held, target, budget,
     )  # fmt: skip
 
@@ -175,7 +172,7 @@ def _offers(curve: LearningCurve, held: Holding, prices: Prices) -> list[Offer]:
     )
     found = []
     for name, labels, votes, checked, price in asked:
-        effective = float(held.adjusted(labels, votes, checked))
+        effective = float(held.effective_with(labels, votes, checked))
         cost = None if price is None else price * (labels + votes + checked)
         found.append(Offer(name, labels, votes, checked, cost, effective, curve.predict(effective)))
     return found

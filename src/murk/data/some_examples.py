@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from murk.data import ImageSource
+from murk.data.sources import ImageSource
 
 __all__ = ["SomeExamples"]
 

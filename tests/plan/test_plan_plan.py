@@ -10,7 +10,7 @@ from murk.errors import InputError
 from murk.measure import Estimate, effective_clean_labels
 from murk.noise import Annotators, Channel, Dilution, NoiseModel, Votes
 from murk.plan import Pilot, Plan, Prices, Trained, plan_purchase
-from murk.plan.whole import one_vote
+from murk.plan.plan import one_vote
 
 NOISE = Channel.symmetric(0.4, num_classes=10)
 TRUTH = np.arange(4000) % 10
