@@ -17,6 +17,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from murk.errors import InputError, name_fault, refuse
 from murk.learn.fitted import Fit
+from murk.learn.losses import Pairs
 from murk.learn.method import Batch
 from murk.learn.setting_up import training_of
 from murk.learn.training import Training
@@ -70,7 +71,8 @@ def gradient_noise(
     Examples are drawn without repeats and cut into blocks of b. With g_a the mean gradient of block a, |G|^2 is the
     mean of g_a . g_c over a != c, and S the mean |g|^2 of single examples less that (by="example"), or b times what the
     mean |g_a|^2 is above it (by="batch", for any network). Both are unbiased; their ratio is not, and its interval is
-    Fieller's.
+    Fieller's. By example, the g_a of "pairs" are means over all votes that an example could have drawn: the same
+    expectation, seen far more sharply.
 
     Args:
         model: a module as it stands, or a `Fit`; left as it is.
@@ -141,12 +143,9 @@ def gradient_noise_of(
         index = torch.from_numpy(block).to(training.compute.device)
         pictures = training.images.batch(index, device=training.compute.device)
         batch = Batch(training.normalisation.prepare(pictures, augment="none", uniforms=None), index, 0)
+        means.append(_mean(training, batch, weights, over_votes=by == "example" and isinstance(training.loss, Pairs)))
         if by == "example":
-            mean, square = _of_each(training, batch)
-            squares.append(square)
-        else:
-            mean = _of_batch(training, batch, weights)
-        means.append(mean)
+            squares.append(_square(training, batch))
     stacked = torch.stack(means).double()
     gram = (stacked @ stacked.T).cpu().numpy()
     told = None if by == "batch" else np.array(squares)
@@ -200,16 +199,19 @@ def _fieller(spread: float, signal: float, covariance: np.ndarray, z: float) -> 
     return max(0.0, (b - root) / (2 * a)), (b + root) / (2 * a)
 
 
-def _of_batch(training: Training, batch: Batch, weights: list[nn.Parameter]) -> Tensor:
-    gradients = torch.autograd.grad(training.objective(batch), weights, allow_unused=True)
+def _mean(training: Training, batch: Batch, weights: list[nn.Parameter], *, over_votes: bool) -> Tensor:
+    """Give the batch's gradient: of what its examples drew, or its mean over all that they could have drawn."""
+    logits = training.logits(batch.x)
+    loss = training.losses_of(logits, batch.index, None if over_votes else batch.epoch).mean()
+    gradients = torch.autograd.grad(loss, weights, allow_unused=True)
     return torch.cat([
         torch.zeros_like(weight).reshape(-1) if part is None else part.reshape(-1)
         for weight, part in zip(weights, gradients, strict=True)
     ])  # fmt: skip
 
 
-def _of_each(training: Training, batch: Batch) -> tuple[Tensor, float]:
-    """Give the mean gradient of the batch's examples, and the mean squared length of one.
+def _square(training: Training, batch: Batch) -> float:
+    """Give the mean squared length of the gradient of one of the batch's examples.
 
     An example's gradient is the Jacobian of its logits, times the slope of its loss by them.
     """
@@ -230,9 +232,7 @@ def _of_each(training: Training, batch: Batch) -> tuple[Tensor, float]:
     (slopes,) = torch.autograd.grad(losses.sum(), logits)
     of_each = vmap(grad(along), in_dims=(None, 0, 0))
     size = max(1, NUMBERS_AT_ONCE // sum(weight.numel() for weight in weights.values()))
-    total, square = torch.zeros((), device=logits.device), 0.0
+    square = 0.0
     for x, slope in zip(torch.split(batch.x, size), torch.split(slopes, size), strict=True):
-        flat = torch.cat([part.reshape(len(x), -1) for part in of_each(weights, x, slope).values()], dim=1)
-        total = total + flat.sum(0)
-        square += float(flat.double().square().sum())
-    return total / len(batch.x), square / len(batch.x)
+        square += sum(float(part.double().square().sum()) for part in of_each(weights, x, slope).values())
+    return square / len(batch.x)

@@ -1,0 +1,111 @@
+"""How much of a batch's size noise takes away, through training: measured, beside the law at uniform predictions.
+
+An MLP and a ConvNet on 20,000 MNIST images, alpha random labels beside each right one, once a vote at a time (pairs),
+once all of an image's votes at once (soft labels). Each trains on that very loss; before it, and when a tenth, three
+tenths and all of 60,000 passes are done, the noise scale S / |G|^2 of all examples' gradients is measured under its
+noise and under the right labels, at the same (averaged) weights. Their ratio is the share of a batch's size that the
+noise leaves, which the law says is (1 + alpha)^-2 for pairs and (1 + alpha)^-1 for votes counted together.
+
+Written to results/gradient_noise.json. One core: forty minutes.
+
+    MURK_DATA=FOLDER python benchmarks/gradient_noise.py            python benchmarks/gradient_noise.py --table
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import murk
+from machine import machine
+from murk.learn.gradient_noise import gradient_noise
+from murk.learn.progress import Progress
+from murk.models import build
+
+RESULTS = Path(__file__).parent / "results" / "gradient_noise.json"
+IMAGES, EPOCHS, BATCH = 20_000, 3, 128
+MODELS, ALPHAS, SHARES = ("mlp1", "conv2"), (1, 5, 20, 100), (0.0, 0.1, 0.3, 1.0)
+LAWS = {"pairs": -2, "soft-labels": -1}
+NAMED = {"pairs": "a vote at a time", "soft-labels": "all votes at once"}
+
+
+def main(arguments: list[str]) -> None:
+    if "--table" not in arguments:
+        torch.set_num_threads(1)
+        rows = [row for model in MODELS for loss in LAWS for alpha in ALPHAS for row in through(model, loss, alpha)]
+        RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    print(table(json.loads(RESULTS.read_text())["rows"]))
+
+
+def through(model: str, loss: str, alpha: int) -> list[dict[str, Any]]:
+    """Train, and measure on the way."""
+    data = murk.load("mnist")
+    images = data.train.take(np.arange(IMAGES))
+    noise, clean = (murk.Dilution(each, num_classes=10) for each in (alpha, 0))
+    votes, right = noise.draw(images.labels, seed=0), clean.draw(images.labels, seed=0)
+    states: dict[float, tuple[nn.Module, float | None]] = {
+        0.0: (build(model, example_shape=images.example_shape, num_classes=10, seed=0), None)
+    }
+
+    def keep(progress: Progress) -> None:
+        for share in SHARES:
+            if share not in states and progress.step >= share * progress.steps:
+                right = progress.predict(torch.from_numpy(data.test.images)).argmax(1).numpy() == data.test.labels
+                states[share] = copy.deepcopy(progress.model), float(right.mean())
+
+    murk.fit(
+        model, images, votes, noise=noise, loss=loss, held_out=0.0, epochs=EPOCHS, batch_size=BATCH, augment="none",
+        callbacks=[keep], seed=0,
+    )  # fmt: skip
+    rows = []
+    for share, (state, accuracy) in states.items():
+        noisy, of_right = (
+            gradient_noise(state, images, own, noise=by, loss=each, examples=IMAGES, seed=0).scale
+            for own, by, each in ((votes, noise, loss), (right, clean, "pairs"))
+        )
+        row = {
+            "model": model, "loss": loss, "alpha": alpha, "share": share, "accuracy": accuracy,
+            "noisy": [noisy.value, noisy.low, noisy.high if np.isfinite(noisy.high) else None],
+            "clean": [of_right.value, of_right.low, of_right.high],
+        }  # fmt: skip
+        print(row, flush=True)
+        rows.append(row)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Write the table of docs/training.md."""
+    lines = [
+        "| network, loss | alpha | law | before | a tenth | three tenths | at the end | accuracy there |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for model in MODELS:
+        for loss, power in LAWS.items():
+            for alpha in ALPHAS:
+                own = [row for row in rows if (row["model"], row["loss"], row["alpha"]) == (model, loss, alpha)]
+                told = " | ".join(left(row) for row in own)
+                lines.append(
+                    f"| {model}, {NAMED[loss]} | {alpha} | 1/{(1 + alpha) ** -power:,} | {told} | "
+                    f"{own[-1]['accuracy']:.1%} |"
+                )
+    return "\n".join(lines)
+
+
+def left(row: dict[str, Any]) -> str:
+    """Say what is left of a batch, as one part in so many, with the interval of the noisy scale."""
+    clean = row["clean"][0]
+    value, low, high = (None if each is None else each / clean for each in row["noisy"])
+    if not np.isfinite(value):
+        return f"less than 1/{low:,.0f}"
+    return f"1/{value:,.3g} ({low:,.3g} to {'any' if high is None else f'{high:,.3g}'})"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
