@@ -38,8 +38,8 @@ def test_intervals_of_scale_spread_and_signal_cover(by_example: bool, signal: fl
     for seed in range(repeats):
         each = mean + np.random.default_rng(seed).normal(size=(blocks, block, size))
         means = each.mean(1)
-        squares = (each**2).sum(2).mean(1) if by_example else None
-        told = noise_scale(means @ means.T, squares, block=block, confidence_level=0.95)
+        squares = (each**2).sum(2).mean(1) if by_example else (means**2).sum(1)
+        told = noise_scale(means @ means.T, squares, size=1 if by_example else block, confidence_level=0.95)
         true = (spread / signal, spread, signal)
         held += [estimate.low <= value <= estimate.high for estimate, value in zip(told, true, strict=True)]
     assert (binom.cdf(held, repeats, 0.95) > FALSE_ALARM).all()  # .86 and more of 200

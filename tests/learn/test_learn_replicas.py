@@ -106,13 +106,14 @@ def test_each_replica_ends_as_if_trained_alone(case: str) -> None:
         assert_alike(ours, alone(model, images, one, **settings))
 
 
-def test_replicas_whose_groups_leave_epochs_of_other_lengths_train_too() -> None:
-    """Groups of 25 and of 15: held out are 25 or 30 of 300 examples, which leaves 55 or 54 batches of 5."""
+@pytest.mark.parametrize("batch_size", [5, 6])
+def test_replicas_whose_groups_leave_epochs_of_other_lengths_train_too(batch_size: int) -> None:
+    """Groups of 25 and of 15: held out are 25 or 30 of 300 examples, which leaves 55 or 54 batches of 5, or 45 of 6."""
     groups = np.repeat(np.arange(16), [25] * 6 + [15] * 10)
     replicas = [diluted(seed) for seed in range(4)]
-    lengths = [len(held_out_examples(len(FEW), 0.1, seed=seed, groups=groups)[0]) // 5 for seed in range(4)]
-    assert set(lengths) == {54, 55}
-    settings = QUICK | {"groups": groups, "batch_size": 5, "epochs": 2}
+    lengths = [len(held_out_examples(len(FEW), 0.1, seed=seed, groups=groups)[0]) for seed in range(4)]
+    assert set(lengths) == {270, 275}
+    settings = QUICK | {"groups": groups, "batch_size": batch_size, "epochs": 2}
     for ours, one in zip(fit_replicas(mlp, FEW, replicas, **settings), replicas, strict=True):
         assert_alike(ours, alone(mlp, FEW, one, **settings))
 

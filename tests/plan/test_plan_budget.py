@@ -49,7 +49,7 @@ def test_one_vote_is_worth_its_information_and_each_more_less_than_the_one_befor
 def test_no_mix_of_a_grid_that_is_worth_as_much_is_cheaper(
     label: float, vote: float, clean: float, needed: float
 ) -> None:
-    mix = _cheapest(HELD, Prices(label, vote, clean), needed)
+    mix = _cheapest(HELD, Prices(label, vote, clean), needed, 0.0)
     assert mix is not None and HELD.effective_with(*mix) >= needed * (1 - 1e-9)
     cost = np.dot(mix, (label, vote, clean))
     for labels, votes, expert in itertools.product(np.linspace(0, 10_000, 41), np.linspace(0, 3000, 13),
@@ -96,7 +96,30 @@ def test_a_target_above_the_plateau_is_not_reachable_and_said_so() -> None:
     with pytest.raises(UndecidedError, match=r"not reachable with this model: 99\.0%"):
         spend(flat(), HELD, Prices(label=0.01), target=0.99)
     with pytest.raises(UndecidedError, match="more than can be bought"):
-        spend(curve(), HELD, Prices(vote=0.01), target=0.985)
+        spend(curve(), HELD, Prices(vote=0.01), target=0.97)
+
+
+SKEWED = Holding(HELD.images, HELD.worth, HELD.worth_of_label, np.array([0.6, 0.35, 0.05]))
+
+
+def test_what_every_class_needs_is_bought_as_cheaply_as_on_any_grid() -> None:
+    """At hand are 198, 115.5 and 16.5 clean labels' worth; 60 are wanted of each."""
+    prices, need = Prices(label=0.02, vote=0.02, clean=0.4), 60.0
+    told = spend(curve(), SKEWED, prices, target=0.5, per_class=need)
+    clean = [SKEWED.clean_for(need, told.labels, told.votes), told.clean]
+    assert clean[0] <= clean[1] + 1e-6 and told.accuracy.value >= 0.5
+    grid = itertools.product(np.arange(0, 20_001, 400), np.arange(0, 3001, 250), np.arange(0, 151, 5))
+    enough = [mix for mix in grid if SKEWED.clean_for(need, mix[0], mix[1]) <= mix[2]]
+    assert told.cost <= min(0.02 * labels + 0.02 * votes + 0.4 * checked for labels, votes, checked in enough) + 1e-6
+    assert spend(curve(), SKEWED, prices, target=0.5).cost == 0
+    only_clean = spend(curve(), SKEWED, Prices(clean=0.4), target=0.5, per_class=need)
+    assert only_clean.clean == math.ceil((60 - 16.5) / (1 - 0.33))
+    within = spend(curve(), SKEWED, prices, budget=60.0, per_class=need)
+    assert SKEWED.clean_for(need, within.labels, within.votes) <= within.clean + 1 and within.cost <= 60 + 1e-9
+    with pytest.raises(UndecidedError, match="every class worth 60 clean labels would take more than the budget"):
+        spend(curve(), SKEWED, prices, budget=5.0, per_class=need)
+    with pytest.raises(InputError, match="what every class needs"):
+        spend(curve(), SKEWED, prices, budget=5.0, per_class=-1)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,9 @@ def plan(
     order_labels: Annotated[int, typer.Option("--order-labels", min=1, help="The fewest labels that are sold.")] = 1,
     order_votes: Annotated[int, typer.Option("--order-votes", min=1, help="The fewest votes.")] = 1,
     order_clean: Annotated[int, typer.Option("--order-clean", min=1, help="The fewest clean labels.")] = 1,
+    per_class: Annotated[
+        float, typer.Option("--per-class", help="Clean labels that every class is to be worth at least.")
+    ] = 0.0,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is found.")] = Path("plan"),
     minutes: Annotated[float, typer.Option("--minutes", help="To spend on trainings.")] = 5.0,
     noise: NoiseSpec = None,
@@ -103,6 +106,7 @@ def plan(
         "" if target is None or 0 < target < 1 else f"--target is an accuracy in (0, 1), but {target!r} came",
         "" if budget is None or budget >= 0 else f"--budget is >= 0, but {budget!r} came",
         "" if minutes > 0 else f"--minutes are > 0, but {minutes!r} came",
+        "" if 0 <= per_class < float("inf") else f"--per-class is >= 0, but {per_class!r} came",
         f"--model {model} would be imported; a plan trains models that murk knows by name" if ":" in model else "",
     ])  # fmt: skip
     refuse_foreign(out, "plan", (PAGE, PILOT))
@@ -141,9 +145,10 @@ def plan(
             callbacks=[teller(advance)], **common,
         )  # fmt: skip
     weighed = told.noise if isinstance(told, TransitionEstimate) else told
-    whole = plan_purchase(found, data.mixed.votes, weighed, prices, target=target, budget=budget)
+    whole = plan_purchase(found, data.mixed.votes, weighed, prices, target=target, budget=budget, per_class=per_class)
     settings = {
-        "model": model, "epochs": epochs, "minutes": minutes, "target": target, "budget": budget, **asdict(prices),
+        "model": model, "epochs": epochs, "minutes": minutes, "target": target, "budget": budget,
+        "per_class": per_class, **asdict(prices),
         **data.described, "noise": data.described.get("noise") or noise or FOUND[0],
     }  # fmt: skip
     result = _result(found, whole, settings, data.about, {"pilot": seed}, device)
@@ -198,7 +203,8 @@ def _print(whole: Plan, found: Pilot, out: Path) -> None:
         print_remark(said)
     bought = whole.purchase
     print_facts("Plan", {
-        "images": f"{found.images:,}, worth {whole.held.effective:,.0f} clean labels",
+        "images": f"{found.images:,}, worth {whole.held.effective:,.0f} clean labels; in the class with fewest "
+        f"{whole.held.effective * whole.held.shares.min():,.0f}",
         "reached now": shown_estimate(whole.now.to_dict()),
         "labels without end would reach": shown_estimate(whole.plateau.to_dict()),
         "buy": whole.why_not if bought is None else f"{bought.labels:,} noisy labels, {bought.votes:,} votes, "

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from murk.cli.advice import AUTO, BatchSize, LearningRate, advised, number_or_auto, refuse_advice
 from murk.cli.failure import kept_on_interrupt
 from murk.cli.network import MODEL_HELP, AllowImport, imported_network, model_for, refuse_model
 from murk.cli.noise import chosen_noise, refuse_noise
@@ -106,8 +107,8 @@ def train(
         ),
     ] = "given",
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; by a rule unless said.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Examples a step; by a rule.")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="The highest; by a rule.")] = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
     held_out: Annotated[float, typer.Option("--held-out", help="Share whose votes choose the epoch, 0 to .5.")] = 0.1,
     augment: Annotated[str, typer.Option("--augment", help="auto, none, affine, crop-flip.")] = "auto",
     consistency: Annotated[
@@ -131,12 +132,15 @@ def train(
     refuse_model(model, frozen=frozen, allow_import=allow_import)
     noise, weigh_as = (None, noise) if noise in FOUND else (noise, weigh_as)
     loss = "evidence" if loss is None and method is None else loss
+    auto = AUTO in (batch_size, learning_rate)
     settings = RunSettings(
-        model=model, method=method, loss=loss, weigh_as=weigh_as, epochs=epochs, batch_size=batch_size,
-        learning_rate=learning_rate, held_out=held_out, augment=augment, consistency=consistency, precision=precision,
-        seed=seed,
+        model=model, method=method, loss=loss, weigh_as=weigh_as, epochs=epochs,
+        batch_size=number_or_auto("--batch-size", batch_size, int),
+        learning_rate=number_or_auto("--learning-rate", learning_rate, float), held_out=held_out, augment=augment,
+        consistency=consistency, precision=precision, seed=seed,
     )  # fmt: skip
     _refuse_unchanged_views(settings)
+    refuse_advice(settings, wanted=auto)
     noise_of = partial(chosen_noise, noise=noise, alpha=alpha, pattern=pattern, delta=delta, ranking=ranking)
     refuse_noise(noise_of)
     to_find = weigh_as in FOUND
@@ -155,6 +159,8 @@ def train(
     network = imported_network(settings.model, data.dataset, frozen=frozen, seed=seed)
     if network is not None:
         data.described["frozen"] = frozen
+    if auto:
+        settings = advised(settings, data, network, batch=batch_size == AUTO, rate=learning_rate == AUTO, device=device)
     result = _result(data, settings, network, out=out, device=device, checkpoint_seconds=checkpoint_seconds)
     if as_json:
         print_json({"out": str(out), **result.to_dict()})

@@ -37,9 +37,13 @@ __all__ = [
     "Run",
     "RunSettings",
     "difference",
+    "groups_of_run",
+    "known_noise",
+    "known_of",
     "network_of",
     "run_together",
     "run_training",
+    "shared_settings",
     "weighed_as",
 ]
 
@@ -110,7 +114,7 @@ def run_training(
     fitted = fit(
         network, mixed.images, mixed.votes, noise=weighed,
         known=known_of(settings, truth), learning_rate=settings.learning_rate, seed=settings.seed,
-        groups=_groups(dataset, mixed), consistency=settings.consistency, method=settings.method,
+        groups=groups_of_run(dataset, mixed), consistency=settings.consistency, method=settings.method,
         **shared_settings(settings), device=device, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
         last_checkpoint=last_checkpoint, callbacks=callbacks,
     )  # fmt: skip
@@ -193,7 +197,7 @@ def _network(dataset: Dataset, settings: RunSettings, *, seed: int) -> Classifie
     return network_of(settings, example_shape=shape, num_classes=dataset.num_classes, seed=seed)
 
 
-def _groups(dataset: Dataset, mixed: Mixture) -> np.ndarray | None:
+def groups_of_run(dataset: Dataset, mixed: Mixture) -> np.ndarray | None:
     """Name the group of each image shown: that of its showings, or as the data has it."""
     groups = mixed.groups()
     return dataset.train.groups if groups is None else groups
@@ -203,7 +207,7 @@ def _steps_per_epoch(dataset: Dataset, mixed: Mixture, fitted: Fit) -> int:
     """Count the steps of an epoch; groups held out whole leave another number of examples than the share says."""
     recipe = fitted.recipe
     training, _ = held_out_examples(
-        len(mixed.votes), recipe.held_out, seed=recipe.seed, groups=_groups(dataset, mixed)
+        len(mixed.votes), recipe.held_out, seed=recipe.seed, groups=groups_of_run(dataset, mixed)
     )  # fmt: skip
     return recipe.steps_per_epoch(len(training))
 

@@ -29,6 +29,7 @@ from murk.noise.numbers import whole_fault
 
 __all__ = ["GradientNoise", "gradient_noise", "gradient_noise_of", "noise_scale"]
 
+EXAMPLES, BLOCKS = 4096, 32
 WAYS = ("example", "batch")
 NUMBERS_AT_ONCE = 1 << 25  # of the gradients of single examples
 METHOD = "ratio of unbiased estimates; Fieller's interval, variances by leaving out each block"
@@ -59,9 +60,10 @@ def gradient_noise(
     *,
     noise: NoiseModel | None = None,
     loss: str = "evidence",
-    examples: int = 4096,
-    blocks: int = 32,
+    examples: int = EXAMPLES,
+    blocks: int = BLOCKS,
     by: str = "example",
+    uninformed: bool = False,
     device: str | torch.device = "auto",
     confidence_level: float = 0.95,
     seed: int,
@@ -71,8 +73,8 @@ def gradient_noise(
     Examples are drawn without repeats and cut into blocks of b. With g_a the mean gradient of block a, |G|^2 is the
     mean of g_a . g_c over a != c, and S the mean |g|^2 of single examples less that (by="example"), or b times what the
     mean |g_a|^2 is above it (by="batch", for any network). Both are unbiased; their ratio is not, and its interval is
-    Fieller's. By example, the g_a of "pairs" are means over all votes that an example could have drawn: the same
-    expectation, seen far more sharply.
+    Fieller's. The g_a of "pairs" whose products give |G|^2 are means over all votes that an example could have drawn:
+    the same expectation, seen far more sharply.
 
     Args:
         model: a module as it stands, or a `Fit`; left as it is.
@@ -84,6 +86,9 @@ def gradient_noise(
         examples: to look at, at most N; a whole number a block.
         blocks: m >= 8.
         by: "example" (exact lengths; no BatchNorm, no dropout) or "batch".
+        uninformed: whether to take the gradients as if the model still gave every example the same probabilities, those
+            that lose least. That is what votes have to say to weights that have learned nothing: a model that predicts
+            otherwise by chance is first of all pulled back, which is much signal of no use.
         device: "auto" or a torch device.
         confidence_level: in (0, 1).
         seed: of the examples, and of the votes that "pairs" takes.
@@ -112,14 +117,28 @@ def gradient_noise(
         precision="float32", epochs=1, seed=seed,
     )  # fmt: skip
     return gradient_noise_of(
-        training, examples=examples, blocks=blocks, by=by, confidence_level=confidence_level, seed=seed
-    )
+        training, examples=examples, blocks=blocks, by=by, uninformed=uninformed, confidence_level=confidence_level,
+        seed=seed,
+    )  # fmt: skip
 
 
 def gradient_noise_of(
-    training: Training, *, examples: int, blocks: int, by: str, confidence_level: float, seed: int
+    training: Training,
+    *,
+    examples: int = EXAMPLES,
+    blocks: int = BLOCKS,
+    by: str | None = None,
+    uninformed: bool,
+    confidence_level: float = 0.95,
+    seed: int,
 ) -> GradientNoise:
-    """Measure the noise of a training where it stands; arguments as `gradient_noise`."""
+    """Measure the noise of a training where it stands; arguments as `gradient_noise`, by=None by what the model allows.
+
+    Its model is kept from then on as it is read here.
+    """
+    met = [type(each).__name__ for each in training.model.modules() if isinstance(each, _BatchNorm | _DropoutNd)]
+    if by is None:
+        by = "batch" if met else "example"
     refuse([
         name_fault("by", by, WAYS), level_fault(confidence_level), whole_fault(blocks, lowest=8, what="blocks"),
         whole_fault(examples, lowest=1, what="examples"),
@@ -130,48 +149,51 @@ def gradient_noise_of(
             f"expected at least two examples in each of {blocks} blocks, but {len(training.training)} came; give more, "
             "or ask for fewer blocks"
         )
-    met = [type(each).__name__ for each in training.model.modules() if isinstance(each, _BatchNorm | _DropoutNd)]
     if met and by == "example":
         raise InputError(
             f'a single example has no gradient of its own in a network with {met[0]}; ask for by="batch", or build it '
             'with norm="group" and without dropout'
         )
     order = training.training[permutation(seed, "gradient-noise", len(training.training))][: size * blocks]
-    weights = [weight for weight in training.model.parameters() if weight.requires_grad]
+    if uninformed:
+        training.model = _Uninformed(training.model, _constant(training, order))
+    over_votes = isinstance(training.loss, Pairs)
     means, squares = [], []
     for block in np.split(order, blocks):
         index = torch.from_numpy(block).to(training.compute.device)
         pictures = training.images.batch(index, device=training.compute.device)
         batch = Batch(training.normalisation.prepare(pictures, augment="none", uniforms=None), index, 0)
-        means.append(_mean(training, batch, weights, over_votes=by == "example" and isinstance(training.loss, Pairs)))
+        means.append(_mean(training, batch, over_votes=over_votes))
         if by == "example":
             squares.append(_square(training, batch))
+        else:
+            drawn = _mean(training, batch, over_votes=False) if over_votes else means[-1]
+            squares.append(float(drawn.double().square().sum()))
     stacked = torch.stack(means).double()
-    gram = (stacked @ stacked.T).cpu().numpy()
-    told = None if by == "batch" else np.array(squares)
-    scale, spread, signal = noise_scale(gram, told, block=size, confidence_level=confidence_level)
+    scale, spread, signal = noise_scale(
+        (stacked @ stacked.T).cpu().numpy(), np.array(squares), size=1 if by == "example" else size,
+        confidence_level=confidence_level,
+    )  # fmt: skip
     return GradientNoise(scale, spread, signal, size * blocks)
 
 
 def noise_scale(
-    gram: Float[np.ndarray, "m m"], squares: Float[np.ndarray, " m"] | None, *, block: int, confidence_level: float
+    gram: Float[np.ndarray, "m m"], squares: Float[np.ndarray, " m"], *, size: int, confidence_level: float
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Estimate S / |G|^2, S and |G|^2 from the products of blocks' mean gradients.
 
     Args:
         gram: [m, m], g_a . g_c of the mean gradients of m blocks.
-        squares: [m], the mean |g|^2 of the examples of each; None to go by blocks alone.
-        block: examples of each.
+        squares: [m], in each the mean |g|^2 of mean gradients of `size` examples.
+        size: of these, >= 1.
         confidence_level: in (0, 1).
     """
     count = len(gram)
 
     def of(kept: np.ndarray) -> np.ndarray:
         part = gram[np.ix_(kept, kept)]
-        diagonal, size = float(np.trace(part)), len(kept)
-        signal = (float(part.sum()) - diagonal) / (size * (size - 1))
-        spread = block * (diagonal / size - signal) if squares is None else float(squares[kept].mean()) - signal
-        return np.array([spread, signal])
+        signal = (float(part.sum()) - float(np.trace(part))) / (len(kept) * (len(kept) - 1))
+        return np.array([size * (float(squares[kept].mean()) - signal), signal])
 
     everyone = np.arange(count)
     spread, signal = of(everyone)
@@ -199,8 +221,40 @@ def _fieller(spread: float, signal: float, covariance: np.ndarray, z: float) -> 
     return max(0.0, (b - root) / (2 * a)), (b + root) / (2 * a)
 
 
-def _mean(training: Training, batch: Batch, weights: list[nn.Parameter], *, over_votes: bool) -> Tensor:
+class _Uninformed(nn.Module):
+    """A model whose logits are alike for all examples, with the gradients that its own would have."""
+
+    logits: Tensor
+
+    def __init__(self, model: nn.Module, logits: Tensor) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("logits", logits)
+
+    def forward(self, x: Tensor) -> Tensor:
+        own: Tensor = self.model(x)
+        return own - own.detach() + self.logits
+
+
+def _constant(training: Training, examples: np.ndarray) -> Tensor:
+    """Find the logits, alike for all examples, that lose least."""
+    index = torch.from_numpy(examples).to(training.compute.device)
+    logits = torch.zeros(training.targets.num_classes, device=index.device, requires_grad=True)
+    optimizer = torch.optim.LBFGS([logits], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        mean = training.losses_of(logits.expand(len(index), -1), index, None).mean()
+        mean.backward()  # type: ignore[no-untyped-call]
+        return mean
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return logits.detach()
+
+
+def _mean(training: Training, batch: Batch, *, over_votes: bool) -> Tensor:
     """Give the batch's gradient: of what its examples drew, or its mean over all that they could have drawn."""
+    weights = [weight for weight in training.model.parameters() if weight.requires_grad]
     logits = training.logits(batch.x)
     loss = training.losses_of(logits, batch.index, None if over_votes else batch.epoch).mean()
     gradients = torch.autograd.grad(loss, weights, allow_unused=True)

@@ -26,7 +26,7 @@ from murk.learn.together import Together
 from murk.learn.training import Training
 from murk.noise import Evidence, NoiseModel, Votes
 
-__all__ = ["Replica", "can_replicate", "fit_replicas", "replicas_pay"]
+__all__ = ["Replica", "can_replicate", "fit_replicas", "replicas_pay", "run_replicas"]
 
 STEP_OF_EACH = 500_000  # weights times examples a batch, for each replica
 FEWEST = 4  # replicas that this was measured with
@@ -126,7 +126,7 @@ def fit_replicas(
         trainings[-1].images = trainings[0].images  # one copy on the device
         trainings[-1].callbacks = [partial(callback, number) for callback in callbacks]
     _refuse_unlike(trainings)
-    failures = _run(trainings)
+    failures = run_replicas(trainings)
     return [
         failures.get(number) or fit_of(training, images, replica.noise)
         for number, (training, replica) in enumerate(zip(trainings, replicas, strict=True))
@@ -225,8 +225,12 @@ def _unlike(own: dict[str, str], first: dict[str, str]) -> str:
     return f"{names[0]} = {own.get(names[0])} where replica 0 has {first.get(names[0])}" if names else ""
 
 
-def _run(trainings: Sequence[Training]) -> dict[int, TrainingError]:
-    """Train together what has equally long epochs: groups held out whole can make them differ."""
+def run_replicas(trainings: Sequence[Training]) -> dict[int, TrainingError]:
+    """Train together what has equally long epochs: groups held out whole can make them differ.
+
+    Returns:
+        Why a training had to stop, by its number; those that did not are left out.
+    """
 
     def length(number: int) -> tuple[int, int, int]:
         training = trainings[number]

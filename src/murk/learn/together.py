@@ -80,10 +80,11 @@ class Together:
         return self._failures
 
     def _begin(self, epoch: int) -> None:
-        """Draw each training's order of the epoch [R, T], and the keys of its other draws."""
+        """Draw each training's order of the epoch [R, S B], without what fills no batch, and the keys of its draws."""
+        shown = self._trainings[0].steps_per_epoch * self._recipe.batch_size
         seeds = [training.recipe.seed for training in self._trainings]
         orders = [t.training[permutation(t.recipe.seed, f"order/{epoch}", len(t.training))] for t in self._trainings]
-        self._order = torch.from_numpy(np.stack(orders)).to(self._device)
+        self._order = torch.from_numpy(np.stack([order[:shown] for order in orders])).to(self._device)
         self._keys = {name: keys_of(seeds, f"{name}/{epoch}").to(self._device) for name in ("augment", "pairs")}
 
     def _train_step(self, step: int, index: Int[Tensor, "R B"]) -> Float[Tensor, " R"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from murk.plan.learning_curve import LearningCurve
 __all__ = ["Holding", "Prices", "Purchase", "holding", "spend", "worth_by_votes"]
 
 GRID, ROUNDS = 41, 4
+HALVINGS = 50
 MOST_VOTES = 12  # more on an image than it has
 DRAWN = 20_000  # images by which the worth of votes is found
 LEAST_WORTH = 1e-9  # of a label or an image, in clean labels
@@ -51,7 +52,7 @@ class Prices:
 
     def __post_init__(self) -> None:
         """Check them."""
-        prices = {field.name: getattr(self, field.name) for field in fields(self)[:3]}
+        prices = {each.name: getattr(self, each.name) for each in fields(self)[:3]}
         given = [price for price in prices.values() if price is not None]
         refuse([
             *(f"a price is a number >= 0, but {name} = {price!r} came" for name, price in prices.items()
@@ -59,7 +60,7 @@ class Prices:
             "" if given else "expected the price of labels, votes or clean labels, but none came",
             "prices are all zero: then all can be had; give what things cost" if given and not any(given) else
             "labels that cost nothing have no end; give them a price" if self.label == 0 else "",
-            *(whole_fault(getattr(self, field.name), lowest=1, what=field.name) for field in fields(self)[3:]),
+            *(whole_fault(getattr(self, each.name), lowest=1, what=each.name) for each in fields(self)[3:]),
         ])  # fmt: skip
 
 
@@ -71,11 +72,14 @@ class Holding:
         images: N, each with its votes.
         worth: float [V], how many clean labels an image is worth with as many votes as it has, one more, two more ...
         worth_of_label: of an image more, with one noisy label.
+        shares: float [K], the part of each class in what all is worth; what is bought is taken to be like it, but for
+            clean labels, which are aimed at the classes that lack most.
     """
 
     images: int
     worth: Float[np.ndarray, " V"]
     worth_of_label: float
+    shares: Float[np.ndarray, " K"] = field(default_factory=lambda: np.ones(1))
 
     @property
     def effective(self) -> float:
@@ -84,8 +88,29 @@ class Holding:
 
     def effective_with(self, labels: Any, votes: Any, clean: Any) -> np.ndarray:
         """Say how many clean labels all is worth with more bought; votes are spread evenly over the images."""
-        each = np.interp(np.asarray(votes) / self.images, np.arange(len(self.worth)), self.worth)
-        return np.asarray(self.images * each + labels * self.worth_of_label + clean * (1 - each))
+        return np.asarray(self._noisy(labels, votes) + clean * (1 - self._each(votes)))
+
+    def clean_for(self, least: float, labels: Any, votes: Any) -> np.ndarray:
+        """Say how many clean labels are lacking until every class is worth so many of them."""
+        lacking = np.maximum(least - self._noisy(labels, votes)[..., None] * self.shares, 0).sum(-1)
+        return np.asarray(lacking / np.maximum(1 - self._each(votes), LEAST_WORTH))
+
+    def labels_for(self, least: float, votes: np.ndarray, clean: np.ndarray) -> np.ndarray:
+        """Say how many noisy labels are lacking until the clean ones do for every class to be worth so many."""
+        low = np.zeros(len(votes))
+        most = least / max(float(self.shares.min()), LEAST_WORTH) / self.worth_of_label
+        high = np.where(self.clean_for(least, low, votes) <= clean, 0.0, most)
+        for _ in range(HALVINGS):
+            half = (low + high) / 2
+            enough = self.clean_for(least, half, votes) <= clean
+            low, high = np.where(enough, low, half), np.where(enough, half, high)
+        return high
+
+    def _each(self, votes: Any) -> np.ndarray:
+        return np.asarray(np.interp(np.asarray(votes) / self.images, np.arange(len(self.worth)), self.worth))
+
+    def _noisy(self, labels: Any, votes: Any) -> np.ndarray:
+        return np.asarray(self.images * self._each(votes) + labels * self.worth_of_label)
 
 
 @dataclass(frozen=True)
@@ -127,7 +152,9 @@ def worth_by_votes(channel: Channel, *, votes: int, more: int = MOST_VOTES, seed
     return np.maximum.accumulate(np.array(told))
 
 
-def holding(channel: Channel, *, images: int, votes: int, effective: float | None = None) -> Holding:
+def holding(
+    channel: Channel, *, images: int, votes: int, effective: float | None = None, per_class: Any = None
+) -> Holding:
     """Describe what is at hand, where votes come one by one of a channel.
 
     Args:
@@ -136,6 +163,7 @@ def holding(channel: Channel, *, images: int, votes: int, effective: float | Non
         votes: of each image.
         effective: clean labels that all is worth, where it is known better (a dilution's votes are worth more than
             as many independent ones); None to go by the channel.
+        per_class: float [K], the same for each class (`effective_clean_labels_per_class`); None for all alike.
 
     Example:
         >>> held = holding(Channel.symmetric(0.4, num_classes=10), images=1000, votes=1)
@@ -147,20 +175,35 @@ def holding(channel: Channel, *, images: int, votes: int, effective: float | Non
     if effective is not None:
         worth = worth + (effective / images - worth[0]) * (1 - worth) / max(1 - worth[0], 1e-9)
     one = worth_by_votes(channel, votes=1, more=0)[0]
-    return Holding(images, np.clip(worth, LEAST_WORTH, 1), float(one))
+    own = np.ones(channel.num_classes) if per_class is None else np.maximum(per_class, 0.0)
+    return Holding(images, np.clip(worth, LEAST_WORTH, 1), float(one), own / max(own.sum(), LEAST_WORTH))
 
 
 def spend(
-    curve: LearningCurve, held: Holding, prices: Prices, *, target: float | None = None, budget: float | None = None
+    curve: LearningCurve,
+    held: Holding,
+    prices: Prices,
+    *,
+    target: float | None = None,
+    budget: float | None = None,
+    per_class: float = 0.0,
 ) -> Purchase:
     """Find the cheapest purchase that reaches a target, or the one that reaches most within a budget.
 
     Reaching means in the median. All mixes are looked through: votes and clean labels on a grid that is drawn closer
     around the best, labels for what is lacking then (or left of the budget).
 
+    Args:
+        curve: by which accuracy grows.
+        held: what is at hand.
+        prices: what can be bought.
+        target: accuracy wanted, in (0, 1).
+        budget: to spend, >= 0.
+        per_class: clean labels that every class is to be worth at least, >= 0.
+
     Raises:
         InputError: both or neither of target and budget, or numbers that are none.
-        UndecidedError: no purchase reaches the target.
+        UndecidedError: no purchase reaches the target, or gives every class what it needs.
 
     Example:
         >>> from murk.plan import learning_curve
@@ -176,28 +219,24 @@ def spend(
     refuse([
         "" if target is None or 0 < target < 1 else f"a target is an accuracy in (0, 1), but {target!r} came",
         "" if budget is None or 0 <= budget < float("inf") else f"a budget is >= 0, but {budget!r} came",
+        "" if 0 <= per_class < float("inf") else f"what every class needs is >= 0, but {per_class!r} came",
     ])  # fmt: skip
     needed = None if target is None else curve.needed(target)
     if target is not None and needed is None:
         raise UndecidedError(_not_reachable(curve, target))
     best: tuple[tuple[float, float], Mix] | None = None
     for offered in _choices(prices):  # an order that is too large for the rest of a mix may be best left out
-        if needed is None:
-            assert budget is not None
-            mix = _ordered(_most(held, offered, budget), offered, up=False)
-        elif (cheapest := _cheapest(held, offered, needed.value)) is not None:
-            mix = _ordered(cheapest, offered, up=True)
-        else:
+        found = (_cheapest(held, offered, needed.value, per_class) if needed is not None else
+                 _most(held, offered, budget or 0.0, per_class))  # fmt: skip
+        if found is None:
             continue
+        mix = _ordered(found, offered, up=needed is not None)
         cost, worth = float(_cost(offered, *mix)), float(held.effective_with(*mix))
         rank = (-worth, cost) if needed is None else (cost, -worth)
         if best is None or rank < best[0]:
             best = rank, mix
     if best is None:
-        raise UndecidedError(
-            f"not reachable: {target:.1%} would take more than can be bought of what has a price; give the price of "
-            "labels, or of clean ones"
-        )
+        raise UndecidedError(_not_to_be_bought(target, per_class))
     mix = best[1]
     reached = curve.predict(float(held.effective_with(*mix)))
     labels, votes, clean = map(round, mix)
@@ -209,6 +248,16 @@ def _not_reachable(curve: LearningCurve, target: float) -> str:
     return (
         f"not reachable with this model: {target:.1%} lies above where the curve flattens, at {flat.value:.1%} "
         f"({flat.low:.1%} to {flat.high:.1%}), or beyond a thousand times the labels seen; take another model"
+    )
+
+
+def _not_to_be_bought(target: float | None, per_class: float) -> str:
+    classes = f"every class worth {per_class:,.0f} clean labels" if per_class else ""
+    if target is None:
+        return f"not reachable: {classes} would take more than the budget; spend more, or ask for less"
+    return (
+        f"not reachable: {f'{target:.1%}'}{' and ' if classes else ''}{classes} would take more than can be bought of "
+        "what has a price; give the price of labels, or of clean ones"
     )
 
 
@@ -237,32 +286,36 @@ def _cost(prices: Prices, labels: Any, votes: Any, clean: Any) -> np.ndarray:
     return np.asarray(labels * (prices.label or 0) + votes * (prices.vote or 0) + clean * (prices.clean or 0))
 
 
-def _cheapest(held: Holding, prices: Prices, needed: float) -> Mix | None:
-    """Find the mix that is worth what is needed and costs least."""
+def _cheapest(held: Holding, prices: Prices, needed: float, per_class: float) -> Mix | None:
+    """Find the mix that is worth what is needed, and costs least."""
     best: Mix | None = None
     for number in range(ROUNDS):
         if number and best is None:
             break
         votes, clean = _axes(held, prices, best, 2.0 / GRID * 0.2 ** (number - 1))
         lacking = np.maximum(needed - held.effective_with(0, votes, clean), 0)
-        labels = lacking / max(held.worth_of_label, LEAST_WORTH)
-        cost = np.where((lacking == 0) | (prices.label is not None), _cost(prices, labels, votes, clean), np.inf)
+        labels = np.maximum(
+            lacking / max(held.worth_of_label, LEAST_WORTH),
+            held.labels_for(per_class, votes, clean) if per_class else 0.0,
+        )
+        cost = np.where((labels == 0) | (prices.label is not None), _cost(prices, labels, votes, clean), np.inf)
         at = int(cost.argmin())
         if np.isfinite(cost[at]):
             best = float(labels[at]), float(votes[at]), float(clean[at])
     return best
 
 
-def _most(held: Holding, prices: Prices, budget: float) -> Mix:
+def _most(held: Holding, prices: Prices, budget: float, per_class: float) -> Mix | None:
     """Find the mix within the budget that is worth most."""
-    best: Mix = (0.0, 0.0, 0.0)
+    best: Mix | None = None
     for number in range(ROUNDS):
-        votes, clean = _axes(held, prices, best if number else None, 2.0 / GRID * 0.2 ** (number - 1))
+        votes, clean = _axes(held, prices, best, 2.0 / GRID * 0.2 ** (number - 1))
         rest = budget - _cost(prices, 0.0, votes, clean)
         labels = np.maximum(rest, 0) / prices.label if prices.label else np.zeros(len(votes))
-        worth = np.where(rest >= -1e-9, held.effective_with(labels, votes, clean), -np.inf)
+        enough = (rest >= -1e-9) & (held.clean_for(per_class, labels, votes) <= clean + 1e-6)
+        worth = np.where(enough, held.effective_with(labels, votes, clean), -np.inf)
         at = int(worth.argmax())
-        if held.effective_with(*best) <= worth[at]:
+        if enough[at] and (best is None or held.effective_with(*best) <= worth[at]):
             best = float(labels[at]), float(votes[at]), float(clean[at])
     return best
 

@@ -31,6 +31,7 @@ class Family:
         spread: float [P], their standard deviations.
         curve: from x [M] and parameters [S, P] to log g [S, M]; of the part above the plateau.
         plateau: whether the last parameter is log(plateau / error at the middle).
+        likely: how likely it is beforehand; learning curves are power laws far more often than exponentials.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Family:
     spread: tuple[float, ...]
     curve: Curve
     plateau: bool
+    likely: float
 
     def log_relative(self, x: Float[np.ndarray, " M"], parameters: Float[np.ndarray, "S P"]) -> np.ndarray:
         """Give log(error / error at the middle), [S, M], plateau and all."""
@@ -51,7 +53,8 @@ class Family:
 
 SCALE = 0.0, 1.0  # of log(error above the plateau at the middle), against what was seen there
 EXPONENT = float(np.log(0.5)), 0.6  # of log b: learning curves mostly fall like n^-.2 to n^-1
-PLATEAU = float(np.log(0.1)), 1.5  # of log(plateau / error at the middle)
+PLATEAU = float(np.log(0.4)), 1.0  # of log(plateau / error at the middle): curves flatten sooner or later
+FAST_PLATEAU = float(np.log(0.1)), 1.5  # where the rest falls exponentially
 
 
 def _power(x: np.ndarray, parameters: np.ndarray) -> np.ndarray:
@@ -75,11 +78,12 @@ FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         Family("power law with a plateau", (SCALE[0], EXPONENT[0], PLATEAU[0]), (SCALE[1], EXPONENT[1], PLATEAU[1]),
-               _power, plateau=True),
-        Family("power law", (SCALE[0], EXPONENT[0]), (SCALE[1], EXPONENT[1]), _power, plateau=False),
-        Family("exponential with a plateau", (SCALE[0], 0.5, PLATEAU[0]), (SCALE[1], 1.0, PLATEAU[1]), _exponential,
-               plateau=True),
-        Family("broken power law", (SCALE[0], EXPONENT[0], 0.0, 1.5), (SCALE[1], EXPONENT[1], 0.5, 1.5), _broken,
-               plateau=False),
+               _power, plateau=True, likely=0.55),
+        Family("power law", (SCALE[0], EXPONENT[0]), (SCALE[1], EXPONENT[1]), _power, plateau=False,
+               likely=0.1),
+        Family("exponential with a plateau", (SCALE[0], 0.5, FAST_PLATEAU[0]), (SCALE[1], 1.0, FAST_PLATEAU[1]),
+               _exponential, plateau=True, likely=0.1),
+        Family("broken power law", (SCALE[0], EXPONENT[0], -0.4, 1.5), (SCALE[1], EXPONENT[1], 0.4, 1.5), _broken,
+               plateau=False, likely=0.25),
     )
 }  # fmt: skip

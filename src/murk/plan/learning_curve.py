@@ -128,11 +128,11 @@ def learning_curve(
     """Learn from a few trainings how accuracy grows with effective clean labels.
 
     The error falls like e = e_inf + a n^-b, or like its rivals: without plateau, exponentially, or with a bend. A
-    training's error differs from the curve by a part of it that is its own, and the curve from its family by a part
-    that grows with the distance in log n; both, like the parameters, are as likely as `murk.plan.curve_family` says
-    beforehand and as what was seen leaves them. Each family's weight is how likely, having seen the three smallest
-    sizes, it made the larger ones: extrapolation, cross-validated; with three sizes alone all weigh the same. Bands
-    are of the average of all.
+    training's error differs from the curve by a part of it that is its own and falls with n, and the curve from its
+    family by a part that grows with the distance in log n; both, like the parameters, are as likely as
+    `murk.plan.curve_family` says beforehand and as what was seen leaves them. A family weighs as much as it is likely
+    beforehand, times how likely, having seen the three smallest sizes, it made the larger ones: extrapolation,
+    cross-validated. Bands are of the average of all.
 
     Args:
         sizes: float [R], effective clean labels of each training, > 0; at least three different ones.
@@ -188,11 +188,11 @@ def learning_curve(
     seen = Seen(np.log(size / middle), error, covariance, float(np.clip(error[near].mean(), 1e-4, chance)), chance)
     rng = np.random.default_rng(seed)
     posteriors = tuple(drawn(family, seen, rng) for family in FAMILIES.values())
-    told = np.array([each.log_evidence for each in posteriors])
+    told = np.log([family.likely for family in FAMILIES.values()])
     if len(different) > FEWEST_SIZES:
         first = seen.where(size <= different[FEWEST_SIZES - 1])
-        told -= [drawn(family, first, rng).log_evidence for family in FAMILIES.values()]
-    weights = np.exp(told - logsumexp(told)) if len(different) > FEWEST_SIZES else np.full(len(told), 1 / len(told))
+        told += [each.log_evidence - drawn(each.family, first, rng).log_evidence for each in posteriors]
+    weights = np.exp(told - logsumexp(told))
     return LearningCurve(
         dict(zip(FAMILIES, weights.tolist(), strict=True)), posteriors, seen, middle, float(different[-1]),
         float(confidence_level), seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from murk.learn.checkpoint import read_tensors, write_tensors
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.fit import fit_of
 from murk.learn.progress import Callback
+from murk.learn.replicas import replicas_pay, run_replicas
 from murk.learn.selection import held_out_examples
 from murk.learn.setting_up import groups_of, training_of
 from murk.learn.training import Training
@@ -120,8 +121,9 @@ def pilot(
     """Train on parts of what is at hand, each about twice the one before, and measure each by votes that none has seen.
 
     A fifth of the examples (at most 5,000) measures and is never trained on. Every size is trained once, the smallest
-    first, then again with other seeds, as long as `minutes` last by the speed so far; at least three sizes are. No
-    clean label is used, unless `labels` gives some.
+    first, then again with other seeds, as long as `minutes` last by the speed so far; at least three sizes are. Where
+    that is faster, all seeds of a size train together (`murk.learn.replicas`). No clean label is used, unless `labels`
+    gives some.
 
     Args:
         model: a name, as `fit` takes it.
@@ -147,7 +149,7 @@ def pilot(
         >>> import murk
         >>> digits, noise = murk.load("digits").train, murk.Channel.symmetric(0.2, num_classes=10)
         >>> votes = noise.draw(digits.labels, seed=0)
-        >>> found = pilot("mlp1", digits, votes, noise=noise, minutes=1e-6, epochs=10, seed=0)
+        >>> found = pilot("mlp1", digits, votes, noise=noise, minutes=1e-6, epochs=10, batch_size=128, seed=0)
         >>> [run.images for run in found.runs], found.measured
         ([130, 260, 519], 259)
     """
@@ -170,13 +172,12 @@ def pilot(
         settings,
     )  # fmt: skip
     told: list[tuple[int, int, Int[np.ndarray, " H"], float]] = []
-    for number in range(MOST_SEEDS):
-        for count in counts:
-            spent = sum(seconds for *_, seconds in told)
-            enough = len({done for done, *_ in told}) >= FEWEST_SIZES
-            if enough and spent + search.expected(count, told) > 60 * minutes:
-                continue
-            told.append((count, number, *search.predictions(count, number)))
+    for count, numbers in search.rounds(counts):
+        spent = sum(seconds for *_, seconds in told)
+        enough = len({done for done, *_ in told}) >= FEWEST_SIZES
+        if enough and spent + len(numbers) * search.expected(count, told) > 60 * minutes:
+            continue
+        told += [(count, *each) for each in search.predictions(count, numbers)]
     return _measured(search, told, truth)
 
 
@@ -245,6 +246,22 @@ class _Pilot:
         training.fingerprint = fingerprint_of(training)
         return training
 
+    def rounds(self, counts: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Give what trains next: so many examples, with these seeds at once."""
+        several = {count for count in counts if self.pays(count)}
+        for number in range(MOST_SEEDS):
+            for count in counts:
+                if count not in several:
+                    yield count, (number,)
+                elif number == 0:
+                    yield count, tuple(range(MOST_SEEDS))
+
+    def pays(self, count: int) -> bool:
+        """Tell whether trainings of so many examples are faster together."""
+        training = self.training(count, 0)
+        batch = training.recipe.batch_size
+        return replicas_pay(training.model, replicas=MOST_SEEDS, batch_size=batch, device=self.device)
+
     def expected(self, count: int, told: Sequence[tuple[int, int, Any, float]]) -> float:
         """Tell how long a training of so many examples will take, by those of about as many that have run."""
         nearest = min(told, key=lambda each: abs(math.log(each[0] / count)))
@@ -253,25 +270,48 @@ class _Pilot:
                 self.passes[each] = self.training(each, 0).recipe.epochs * each
         return nearest[3] * self.passes[count] / self.passes[nearest[0]]
 
-    def predictions(self, count: int, number: int) -> tuple[Int[np.ndarray, " H"], float]:
-        """Train, or read what has run; give the predicted classes of the examples that measure, and the seconds."""
-        training = self.training(count, number)
-        path = None if self.kept is None else self.kept / f"pilot-{count}-{self.seed + number}.safetensors"
-        if path is not None and path.exists():
-            return _read(path, training.fingerprint)
+    def predictions(self, count: int, numbers: Sequence[int]) -> list[tuple[int, Int[np.ndarray, " H"], float]]:
+        """Train, or read what has run; give each number, the predicted classes of what measures, and the seconds."""
+        trainings = {number: self.training(count, number) for number in numbers}
+        paths = {number: self.path(count, number) for number in numbers}
+        found = {
+            number: _read(path, trainings[number].fingerprint)
+            for number, path in paths.items() if path is not None and path.exists()
+        }  # fmt: skip
+        lacking = [number for number in numbers if number not in found]
+        started = time.perf_counter()
+        if len(lacking) == 1:
+            self.train(trainings[lacking[0]], paths[lacking[0]])
+        elif lacking:
+            for number in lacking[1:]:
+                trainings[number].callbacks = ()  # one of them tells how far all are
+            for failure in run_replicas([trainings[number] for number in lacking]).values():
+                raise failure
+        classes = {number: self.classes(trainings[number]) for number in lacking}
+        seconds = (time.perf_counter() - started) / max(len(lacking), 1)
+        for number in lacking:
+            found[number] = classes[number], seconds
+            path, facts = paths[number], {"fingerprint": trainings[number].fingerprint, "seconds": seconds}
+            if path is not None:
+                write_tensors(path, {"predicted": torch.from_numpy(classes[number])}, facts)
+                path.with_suffix(".checkpoint").unlink(missing_ok=True)
+        return [(number, *found[number]) for number in numbers]
+
+    def path(self, count: int, number: int) -> Path | None:
+        """Name the file in which a training's predictions are kept."""
+        return None if self.kept is None else self.kept / f"pilot-{count}-{self.seed + number}.safetensors"
+
+    def train(self, training: Training, path: Path | None) -> None:
+        """Train one by itself, from its checkpoint if there is one."""
         if path is not None:
             training.checkpoint, training.last_checkpoint = path.with_suffix(".checkpoint"), False
-        started = time.perf_counter()
         training.run()
-        probs = fit_of(training, self.images, self.noise).predict_probs(
-            SomeExamples(self.source, self.measured), device=self.device
-        )
-        seconds, classes = time.perf_counter() - started, probs.argmax(1)
-        if path is not None and training.checkpoint is not None:
-            facts = {"fingerprint": training.fingerprint, "seconds": seconds}
-            write_tensors(path, {"predicted": torch.from_numpy(classes)}, facts)
-            training.checkpoint.unlink(missing_ok=True)
-        return classes, seconds
+
+    def classes(self, training: Training) -> Int[np.ndarray, " H"]:
+        """Predict the classes of the examples that measure."""
+        fit = fit_of(training, self.images, self.noise)
+        probs = fit.predict_probs(SomeExamples(self.source, self.measured), device=self.device)
+        return np.asarray(probs.argmax(1))
 
 
 def _read(path: Path, fingerprint: str) -> tuple[np.ndarray, float]:

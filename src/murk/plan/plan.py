@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from murk.errors import InputError, UndecidedError, refuse
-from murk.measure import Estimate, effective_clean_labels
+from murk.measure import Estimate, effective_clean_labels, effective_clean_labels_per_class
 from murk.noise import Annotators, Channel, Dilution, Matrix, NoiseModel, Votes
 from murk.plan.budget import DRAWN, Holding, Prices, Purchase, holding, spend
 from murk.plan.learning_curve import LearningCurve
@@ -63,6 +63,7 @@ class Plan:
         held: what is at hand.
         target: wanted, or None.
         budget: given, or None.
+        per_class: clean labels that every class is to be worth at least.
     """
 
     now: Estimate
@@ -76,6 +77,7 @@ class Plan:
     held: Holding
     target: float | None
     budget: float | None
+    per_class: float = 0.0
 
     def sentences(self) -> tuple[str, ...]:
         """Say in two sentences what to do, and why."""
@@ -86,7 +88,8 @@ class Plan:
         if not bought:
             said = f"{now}; nothing need be bought."
             return (said, f"Labels without end would reach {_told(self.plateau)} with this model.")
-        first = f"{now}; {bought} for {self.purchase.cost:,.2f} would bring {_told(self.purchase.accuracy)}."
+        needed = f", and every class at least {self.per_class:,.0f} clean labels' worth" if self.per_class else ""
+        first = f"{now}; {bought} for {self.purchase.cost:,.2f} would bring {_told(self.purchase.accuracy)}{needed}."
         return (first, self._beside())
 
     def _beside(self) -> str:
@@ -117,7 +120,7 @@ def one_vote(noise: NoiseModel, *, num_classes: int) -> Channel:
 
 def plan_purchase(
     found: Pilot, votes: Votes, noise: NoiseModel, prices: Prices, *, target: float | None = None,
-    budget: float | None = None, confidence_level: float = 0.9,
+    budget: float | None = None, per_class: float = 0.0, confidence_level: float = 0.9,
 ) -> Plan:  # fmt: skip
     """Say what is reached now, what single things would buy, and which mix reaches the target, or most for the money.
 
@@ -128,6 +131,7 @@ def plan_purchase(
         prices: what things cost.
         target: accuracy wanted, or None.
         budget: to spend, or None; one of the two.
+        per_class: clean labels that every class is to be worth at least.
         confidence_level: of all intervals.
 
     Raises:
@@ -142,17 +146,18 @@ def plan_purchase(
     cast = sum(len(batch.labels) for batch in votes.batches())
     each = max(1, round(cast / max(len(votes), 1)))
     channel = one_vote(noise, num_classes=votes.num_classes)
-    held = holding(channel, images=len(votes), votes=each, effective=found.effective)
+    by_class = effective_clean_labels_per_class(votes, noise)
+    held = holding(channel, images=len(votes), votes=each, effective=found.effective, per_class=by_class)
     purchase, why_not = None, ""
     try:
-        purchase = spend(curve, held, prices, target=target, budget=budget)
+        purchase = spend(curve, held, prices, target=target, budget=budget, per_class=per_class)
     except UndecidedError as error:
         why_not = str(error)
     most = STRETCH * (purchase.cost if purchase is not None and purchase.cost > 0 else _some_cost(prices))
     frontier = tuple(spend(curve, held, prices, budget=most * share) for share in np.geomspace(0.01, 1, FRONTIER))
     return Plan(
         curve.predict(held.effective), curve.plateau, tuple(_offers(curve, held, prices)), purchase,
-        why_not, frontier, _lines(curve, votes.num_classes, target), curve, held, target, budget,
+        why_not, frontier, _lines(curve, votes.num_classes, target), curve, held, target, budget, per_class,
     )  # fmt: skip
 
 

@@ -1,0 +1,142 @@
+"""Is the advised batch and rate as good as the best of a grid, and how far are the usual ones from it?
+
+An MLP (mlp1) on MNIST, a vote at a time (pairs) with alpha = 20 and 100: batches of 64, 256, 1,024 and 4,096 by rates
+of .0002, .0006, .002 and .006, each once; then the grid's best by clean labels, the advice, and the rule for all noise
+levels, each with five fresh seeds (new votes, weights and order). The advice sees noisy votes alone. Then the advice
+beside the rule, three seeds each, where all votes of an image are read at once (evidence): the same MLP, and a ConvNet
+(conv2) on 20,000 images.
+
+Written to results/batch_advice.json, run by run: stopped, it goes on. One core: an hour.
+
+    MURK_DATA=FOLDER python benchmarks/batch_advice.py            python benchmarks/batch_advice.py --table
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import t as student
+
+import murk
+from machine import machine
+from murk.data import Examples
+from murk.noise import Dilution, Votes
+from murk.plan import BatchAdvice, batch_advice
+
+RESULTS = Path(__file__).parent / "results" / "batch_advice.json"
+BATCHES, RATES = (64, 256, 1024, 4096), (0.0002, 0.0006, 0.002, 0.006)
+FRESH = {"pairs": (1, 2, 3, 4, 5), "evidence": (1, 2, 3)}
+CASES = (("mlp1", 60_000, "pairs"), ("mlp1", 60_000, "evidence"), ("conv2", 20_000, "evidence"))
+ALPHAS = (20, 100)
+NAMED = {"pairs": "a vote at a time", "evidence": "evidence"}
+
+
+def main(arguments: list[str]) -> None:
+    if "--table" not in arguments:
+        torch.set_num_threads(1)
+        told = Told.read()
+        told.rows = [of(told, *case, alpha) for case in CASES for alpha in ALPHAS]
+        told.write()
+    print(table(Told.read().rows))
+
+
+@dataclass
+class Told:
+    """What has run so far: accuracies by what was trained how, and rows of the table."""
+
+    runs: dict[str, float]
+    rows: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls) -> Told:
+        written = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"runs": {}, "rows": []}
+        return cls(written["runs"], written["rows"])
+
+    def write(self) -> None:
+        RESULTS.write_text(json.dumps({"machine": machine(), "rows": self.rows, "runs": self.runs}, indent=1) + "\n")
+
+    def accuracy(
+        self, model: str, images: int, loss: str, alpha: int, settings: tuple[Any, Any], *, seed: int
+    ) -> float:
+        """Train, and measure the epoch that held-out votes chose on the clean test images."""
+        name = f"{model}, {images} images, {loss}, alpha {alpha}, batch {settings[0]}, rate {settings[1]}, seed {seed}"
+        if name not in self.runs:
+            noise, data = Dilution(alpha, num_classes=10), murk.load("mnist")
+            train, votes = drawn(images, noise, seed=seed)
+            fit = murk.fit(
+                model, train, votes, noise=noise, loss=loss, batch_size=settings[0], learning_rate=settings[1],
+                seed=seed,
+            )  # fmt: skip
+            self.runs[name] = float((fit.predict_probs(data.test).argmax(1) == data.test.labels).mean())
+            self.write()
+            print(name, self.runs[name], flush=True)
+        return self.runs[name]
+
+
+def of(told: Told, model: str, images: int, loss: str, alpha: int) -> dict[str, Any]:
+    """Look for the best of the grid (for pairs), then hold it, the advice and the rule against each other."""
+    noise = Dilution(alpha, num_classes=10)
+    train, votes = drawn(images, noise, seed=0)
+    advice = batch_advice(model, train, votes, noise=noise, loss=loss, seed=0)
+    print(model, loss, alpha, advice.sentence(), flush=True)
+    case, ways = (model, images, loss, alpha), {"advice": (advice.batch_size, advice.learning_rate),
+                                                "rule": (None, None)}  # fmt: skip
+    if loss == "pairs":
+        ways["grid"] = max(
+            ((batch, rate) for batch in BATCHES for rate in RATES),
+            key=lambda settings: told.accuracy(*case, settings, seed=0),
+        )
+    fresh = {name: [told.accuracy(*case, way, seed=seed) for seed in FRESH[loss]] for name, way in ways.items()}
+    return {"model": model, "images": images, "loss": loss, "alpha": alpha, "fresh": fresh, "ways": ways,
+            **described(advice)}  # fmt: skip
+
+
+def described(told: BatchAdvice) -> dict[str, Any]:
+    scale = [told.scale.value, told.scale.low, told.scale.high]
+    return {"scale": [each if np.isfinite(each) else None for each in scale],
+            "usual": [told.usual_batch_size, told.usual_learning_rate]}  # fmt: skip
+
+
+def drawn(images: int, noise: Dilution, *, seed: int) -> tuple[Examples, Votes]:
+    train = murk.load("mnist").train[:images]
+    return train, noise.draw(train.labels, seed=seed)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Write the table of docs/training.md."""
+    lines = [
+        "| network, loss | alpha | noise scale | advised | accuracy | rule | accuracy | best of 16 | accuracy | "
+        "advice less best |", "|---|---|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for row in rows:
+        grid = ("-", "-", "-")
+        if "grid" in row["ways"]:
+            less = np.array(row["fresh"]["advice"]) - np.array(row["fresh"]["grid"])
+            reach = student.ppf(0.975, len(less) - 1) * less.std(ddof=1) / len(less) ** 0.5
+            grid = (settings(*row["ways"]["grid"]), spread(row["fresh"]["grid"]),
+                    f"{100 * less.mean():+.1f} ({100 * (less.mean() - reach):+.1f} to "
+                    f"{100 * (less.mean() + reach):+.1f})")  # fmt: skip
+        lines.append(
+            f"| {row['model']}, {NAMED[row['loss']]} | {row['alpha']} | {row['scale'][0]:,.0f} | "
+            f"{settings(*row['ways']['advice'])} | {spread(row['fresh']['advice'])} | {settings(*row['usual'])} | "
+            f"{spread(row['fresh']['rule'])} | {' | '.join(grid)} |"
+        )
+    return "\n".join(lines)
+
+
+def settings(batch: int, rate: float) -> str:
+    return f"{batch:,} at {rate:.2g}"
+
+
+def spread(values: list[float]) -> str:
+    return f"{np.mean(values):.1%} ± {100 * np.std(values, ddof=1):.1f}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
