@@ -8,7 +8,7 @@ noise and under the right labels, at the same (averaged) weights. Their ratio is
 leaves, which the law says is (1 + alpha)^-2 for pairs and (1 + alpha)^-1 for votes counted together: once of gradients
 as they are, once of what the votes alone say (as if predictions were still alike, `uninformed`).
 
-Written to results/gradient_noise.json. One core: forty minutes.
+Written to results/gradient_noise.json, training by training: stopped, it goes on. One core: forty minutes.
 
     MURK_DATA=FOLDER python benchmarks/gradient_noise.py            python benchmarks/gradient_noise.py --table
 """
@@ -16,6 +16,7 @@ Written to results/gradient_noise.json. One core: forty minutes.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -40,11 +41,15 @@ NAMED = {"pairs": "a vote at a time", "soft-labels": "all votes at once"}
 
 
 def main(arguments: list[str]) -> None:
+    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     if "--table" not in arguments:
         torch.set_num_threads(1)
-        rows = [row for model in BUILT for loss in LAWS for alpha in ALPHAS for row in through(model, loss, alpha)]
-        RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
-    print(table(json.loads(RESULTS.read_text())["rows"]))
+        done = {(row["model"], row["loss"], row["alpha"]) for row in rows}
+        for case in itertools.product(BUILT, LAWS, ALPHAS):
+            if case not in done:
+                rows += through(*case)
+                RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    print(table(rows))
 
 
 def through(model: str, loss: str, alpha: int) -> list[dict[str, Any]]:

@@ -15,8 +15,11 @@ import pyarrow.parquet
 import pytest
 
 import murk
+from murk.data import load
 from murk.lab import read_result
 from murk.learn import Fit
+from murk.noise import Dilution
+from murk.plan import batch_advice
 
 SHORT = "--model perceptron --epochs 3 --seed 1"
 LONG = ["train", "digits", "--alpha", "5", "--model", "conv3", "--epochs", "30", "--seed", "1", "--device", "cpu"]
@@ -230,3 +233,31 @@ def test_a_method_that_cannot_be_is_refused_before_anything_is_trained(murk, tmp
     assert ended.exit_code == 2
     assert re.search(said, ended.stderr)
     assert not (tmp_path / "run").exists()
+
+
+def test_batch_and_rate_are_advised_and_the_same_command_again_reads_what_is_finished(murk, murk_json):
+    asked = "train digits --alpha 4 --loss pairs --model mlp1 --epochs 40 --batch auto --lr auto -o advised"
+    told = murk_json(asked)
+    recipe = told["settings"]
+    noise, digits = Dilution(4, num_classes=10), load("digits").train
+    votes = noise.draw(digits.labels, seed=0)
+    advice = batch_advice("mlp1", digits, votes, noise=noise, loss="pairs", epochs=40, seed=0)
+    assert (recipe["batch_size"], recipe["learning_rate"]) == (advice.batch_size, advice.learning_rate)
+    again = murk(asked)
+    assert again.exit_code == 0 and "holds this very training already" in again.stderr
+    assert "Batches of" in again.stderr
+    only = murk_json(asked.replace("--batch auto", "--batch 512").replace("advised", "rate"))["settings"]
+    assert only["batch_size"] == 512 and only["learning_rate"] > recipe["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--alpha 4 --batch some", "--batch-size is a number or auto, but 'some' came"),
+        ("--alpha 4 --lr auto --method gce", "leave them out, or --method"),
+        ("--alpha 4 --weigh-as auto --lr auto", "go by how votes go wrong"),
+    ],
+)
+def test_advice_without_ground_is_refused(murk, options, said):
+    outcome = murk(f"train digits {options} {SHORT} -o out")
+    assert outcome.exit_code == 2 and said in outcome.stderr

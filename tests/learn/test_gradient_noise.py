@@ -81,6 +81,20 @@ def test_at_uniform_predictions_pairs_lose_the_square_of_what_counted_votes_lose
     assert counted.low * 0.75 < right * (1 + alpha) < counted.high * 1.25  # but for the votes that agree by chance
 
 
+@pytest.mark.parametrize("by", ["example", "batch"])
+def test_what_votes_say_to_a_network_that_knows_nothing_follows_the_law_whatever_it_predicts(by: str) -> None:
+    clean, noisy = Dilution(0, num_classes=10), Dilution(9, num_classes=10)
+    network = build("mlp1", example_shape=(8, 8, 1), num_classes=10, width=16, seed=1)
+    with torch.no_grad():
+        network.head.bias += torch.arange(10) / 3  # far from alike
+    asked = {**QUICK, "loss": "pairs", "by": by}
+    right, votes = clean.draw(DIGITS.labels, seed=0), noisy.draw(DIGITS.labels, seed=0)
+    told = {name: [gradient_noise(network, DIGITS, own, uninformed=uninformed, **asked).scale
+                   for uninformed in (False, True)] for name, own in (("right", right), ("noisy", votes))}  # fmt: skip
+    assert told["noisy"][1].low * 0.75 < told["right"][1].value * 100 < told["noisy"][1].high * 1.25
+    assert told["noisy"][0].high < told["right"][1].value * 20  # as it predicts, it is pulled back: that is no noise
+
+
 def test_networks_in_which_examples_meet_go_by_blocks_and_are_left_as_they_were() -> None:
     network = build("conv2", example_shape=(8, 8, 1), num_classes=10, width=4, norm="batch", dropout=0.0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
