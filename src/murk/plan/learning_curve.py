@@ -21,6 +21,7 @@ from murk.plan.curve_posterior import Posterior, Seen, drawn
 __all__ = ["LearningCurve", "learning_curve"]
 
 FEWEST_SIZES = 3
+LEAST_ERROR = 1e-4
 FARTHEST = 1000.0  # times the largest size seen, as far as it is asked what a target needs
 STEPS = 14  # of halving a range of some fifteen e-folds
 METHOD = "families of curves, averaged by how well each extrapolates what was seen"
@@ -185,7 +186,9 @@ def learning_curve(
         )
     middle = float(np.exp(np.log(size).mean()))
     near = np.argsort(np.abs(np.log(size / middle)))[: max(1, runs // 3)]
-    seen = Seen(np.log(size / middle), error, covariance, float(np.clip(error[near].mean(), 1e-4, chance)), chance)
+    blur = float(covariance[np.ix_(near, near)].mean()) ** 0.5  # of their mean: votes can make an error look like none
+    there = float(np.clip(error[near].mean(), max(LEAST_ERROR, blur), chance))
+    seen = Seen(np.log(size / middle), error, covariance, there, chance)
     rng = np.random.default_rng(seed)
     posteriors = tuple(drawn(family, seen, rng) for family in FAMILIES.values())
     told = np.log([family.likely for family in FAMILIES.values()])
