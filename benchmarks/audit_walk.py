@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 
 from machine import machine
+from murk.show import Figure, Page, audit_page
+from murk.show.chart import chart_spec, chart_svg
 
 RESULTS = Path(__file__).parent / "results" / "audit_walk.json"
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures" / "audit"
@@ -71,12 +73,8 @@ def answered(path: Path, truth: np.ndarray, names: list[str]) -> list[dict[str, 
     return rows
 
 
-def draw(out: Path, folder: Path) -> None:
-    """Write the pictures of an audit's page."""
-    from murk.show import Figure, audit_page
-    from murk.show.chart import chart_spec, chart_svg
-
-    page = audit_page(json.loads((out / "result.json").read_text()), [])
+def draw(page: Page, folder: Path) -> None:
+    """Write the pictures of a page."""
     folder.mkdir(parents=True, exist_ok=True)
     for block in page.blocks:
         if isinstance(block, Figure):
@@ -137,7 +135,7 @@ def main() -> None:
     np.save(work / "labels.npy", labels)
     asked = ["--probs", str(work / "probs.npy"), "--labels", str(work / "labels.npy"), "--classes", ",".join(names)]
     results["brought"] = walk(asked, work / "brought", labels, truth, names)
-    draw(work / "brought", PICTURES)
+    draw(audit_page(json.loads((work / "brought" / "result.json").read_text()), []), PICTURES)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(table(results))
 

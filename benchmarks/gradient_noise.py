@@ -100,6 +100,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         for loss, power in LAWS.items():
             for alpha in ALPHAS:
                 own = [row for row in rows if (row["model"], row["loss"], row["alpha"]) == (model, loss, alpha)]
+                if not own:  # has not run yet
+                    continue
                 for name, kind in (("", "as they are"), (" uninformed", "of votes alone")):
                     told = " | ".join(left(row[f"noisy{name}"], row[f"clean{name}"]) for row in own)
                     lines.append(

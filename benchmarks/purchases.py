@@ -78,23 +78,23 @@ def told(estimate: murk.measure.Estimate) -> list[float]:
 
 
 def collected(
-    images: murk.data.Examples, noise: murk.Channel, bought: Purchase, *, seed: int
+    images: murk.data.Examples, noise: murk.Channel, bought: Purchase, *, images_at_hand: int = IMAGES, seed: int
 ) -> tuple[murk.data.Examples, np.ndarray, np.ndarray]:
     """Give images, their votes (-1 for none) and the true classes that were bought (-1 for none)."""
-    size = IMAGES + bought.labels
+    size = images_at_hand + bought.labels
     if size > len(images):
         raise SystemExit(f"the plan would buy {bought.labels:,} images, and there are no more than {len(images):,}")
-    chosen, rounds = images[:size], -(-bought.votes // IMAGES)
+    chosen, rounds = images[:size], -(-bought.votes // images_at_hand)
     answers = np.full((size, 1 + rounds), -1)
     first = noise.draw(chosen.labels, seed=seed)
     answers[:, 0] = first.batch(np.arange(size)).labels
     for number in range(rounds):  # one more vote on every image, in the last round on some
-        count = min(IMAGES, bought.votes - number * IMAGES)
-        asked = permutation(seed, f"asked/{number}", IMAGES)[:count]
+        count = min(images_at_hand, bought.votes - number * images_at_hand)
+        asked = permutation(seed, f"asked/{number}", images_at_hand)[:count]
         more = noise.draw(chosen.labels, seed=10_000 * (number + 1) + seed)
         answers[asked, 1 + number] = more.batch(asked).labels
     known = np.full(size, -1)
-    checked = permutation(seed, "checked", IMAGES)[: bought.clean]
+    checked = permutation(seed, "checked", images_at_hand)[: bought.clean]
     known[checked] = chosen.labels[checked]
     return chosen, answers, known
 

@@ -106,8 +106,20 @@ def test_every_benchmark_that_writes_a_result_is_run_with_the_others_or_named_as
 def test_the_page_of_plans_shows_the_law_and_how_often_bands_held(script):
     page = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
     curves = script("learning_curves")
-    assert script("law").table() in page
+    law = script("law")
+    assert law.table() in page and law.thresholds() in page
     assert curves.table(json.loads(curves.RESULTS.read_text(encoding="utf-8"))) in page
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [("purchases", "plan"), ("decision", "plan"), ("batch_advice", "training"), ("gradient_noise", "training")],
+)
+def test_pages_show_what_purchases_and_advice_came_to(script, name, page):
+    module = script(name)
+    result = json.loads(module.RESULTS.read_text(encoding="utf-8"))
+    told = module.table(result if name == "decision" else result["rows"])
+    assert told in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
 
 
 def test_label_errors_audits_and_large_tables_reach_their_bars_and_the_page_shows_them(script):

@@ -246,6 +246,8 @@ def test_batch_and_rate_are_advised_and_the_same_command_again_reads_what_is_fin
     again = murk(asked)
     assert again.exit_code == 0 and "holds this very training already" in again.stderr
     assert "Batches of" in again.stderr
+    rate_alone = murk(asked.replace("--batch auto", "--batch 512").replace("advised", "said")).stderr
+    assert "A rate of" in rate_alone and "Batches" not in rate_alone
     only = murk_json(asked.replace("--batch auto", "--batch 512").replace("advised", "rate"))["settings"]
     assert only["batch_size"] == 512 and only["learning_rate"] > recipe["learning_rate"]
 
@@ -253,7 +255,7 @@ def test_batch_and_rate_are_advised_and_the_same_command_again_reads_what_is_fin
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("--alpha 4 --batch some", "--batch-size is a number or auto, but 'some' came"),
+        ("--alpha 4 --batch some", "--batch-size is a whole number or auto, but 'some' came"),
         ("--alpha 4 --lr auto --method gce", "leave them out, or --method"),
         ("--alpha 4 --weigh-as auto --lr auto", "go by how votes go wrong"),
     ],

@@ -95,6 +95,20 @@ def test_what_votes_say_to_a_network_that_knows_nothing_follows_the_law_whatever
     assert told["noisy"][0].high < told["right"][1].value * 20  # as it predicts, it is pulled back: that is no noise
 
 
+def test_votes_that_say_nothing_have_a_signal_of_nothing_on_average() -> None:
+    network, told = build("mlp1", example_shape=(8, 8, 1), num_classes=10), []
+    for seed in range(20):
+        labels = np.random.default_rng(seed).integers(0, 10, len(DIGITS))
+        votes = murk.Votes.from_labels(labels, num_classes=10)
+        asked = {**QUICK, "loss": "soft-labels", "seed": seed}
+        told.append(gradient_noise(network, DIGITS, votes, uninformed=True, **asked).signal)
+    signals = np.array([each.value for each in told])
+    z = signals.mean() / (signals.std(ddof=1) / len(signals) ** 0.5)
+    assert abs(z) < 6.5  # t with 19 degrees of freedom: one false alarm in 300,000
+    held = sum(each.low <= 0 <= each.high for each in told)
+    assert binom.cdf(held, len(told), 0.95) > FALSE_ALARM
+
+
 def test_networks_in_which_examples_meet_go_by_blocks_and_are_left_as_they_were() -> None:
     network = build("conv2", example_shape=(8, 8, 1), num_classes=10, width=4, norm="batch", dropout=0.0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

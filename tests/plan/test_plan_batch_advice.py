@@ -54,7 +54,16 @@ def test_few_steps_may_be_as_long_as_noise_alone_moves_weights_by_most_of_their_
 
 def test_the_sentence_names_both_settings_and_how_sure_the_scale_is() -> None:
     said = advice(4, "pairs").sentence()
-    assert f"Batches of {advice(4, 'pairs').batch_size}" in said and "95 %" in said and "128 at 0.002" in said
+    assert f"Batches of {advice(4, 'pairs').batch_size} at" in said and "95 %" in said and "128 at 0.002" in said
+    only = advice(4, "pairs").sentence(batch=False)
+    assert only.startswith("A rate of") and "128" not in only
+
+
+def test_hopeless_noise_gives_no_higher_rate_than_noise_alone_allows() -> None:
+    told, bearable = (advice(alpha, "pairs", epochs=5000) for alpha in (3000, 4))
+    assert told.scale.high == np.inf and told.scale.low > 1e5
+    assert told.learning_rate < bearable.learning_rate and told.batch_size == told.usual_batch_size
+    assert "any number" in told.sentence() or "of no number" in told.sentence()
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def flat() -> LearningCurve:
     return learning_curve(sizes, 1 - 0.1 - 0.5 * np.exp(-sizes / 1500), np.full(16, 0.002), num_classes=10)
 
 
-HELD = Holding(1000, np.minimum(1, 0.33 + 0.24 * np.arange(4) - 0.03 * np.arange(4) ** 2), 0.33)
+HELD = Holding(1000, np.minimum(1, 0.33 + 0.24 * np.arange(4) - 0.03 * np.arange(4) ** 2), 0.33, np.full(10, 0.1))
 
 
 def test_one_vote_is_worth_its_information_and_each_more_less_than_the_one_before() -> None:
@@ -103,8 +103,8 @@ SKEWED = Holding(HELD.images, HELD.worth, HELD.worth_of_label, np.array([0.6, 0.
 
 
 def test_what_every_class_needs_is_bought_as_cheaply_as_on_any_grid() -> None:
-    """At hand are 198, 115.5 and 16.5 clean labels' worth; 60 are wanted of each."""
-    prices, need = Prices(label=0.02, vote=0.02, clean=0.4), 60.0
+    """At hand are 198, 115.5 and 16.5 clean labels' worth, of 50 images of the last class; 40 are wanted of each."""
+    prices, need = Prices(label=0.02, vote=0.02, clean=0.4), 40.0
     told = spend(curve(), SKEWED, prices, target=0.5, per_class=need)
     clean = [SKEWED.clean_for(need, told.labels, told.votes), told.clean]
     assert clean[0] <= clean[1] + 1e-6 and told.accuracy.value >= 0.5
@@ -113,13 +113,34 @@ def test_what_every_class_needs_is_bought_as_cheaply_as_on_any_grid() -> None:
     assert told.cost <= min(0.02 * labels + 0.02 * votes + 0.4 * checked for labels, votes, checked in enough) + 1e-6
     assert spend(curve(), SKEWED, prices, target=0.5).cost == 0
     only_clean = spend(curve(), SKEWED, Prices(clean=0.4), target=0.5, per_class=need)
-    assert only_clean.clean == math.ceil((60 - 16.5) / (1 - 0.33))
-    within = spend(curve(), SKEWED, prices, budget=60.0, per_class=need)
-    assert SKEWED.clean_for(need, within.labels, within.votes) <= within.clean + 1 and within.cost <= 60 + 1e-9
-    with pytest.raises(UndecidedError, match="every class worth 60 clean labels would take more than the budget"):
-        spend(curve(), SKEWED, prices, budget=5.0, per_class=need)
-    with pytest.raises(InputError, match="what every class needs"):
-        spend(curve(), SKEWED, prices, budget=5.0, per_class=-1)
+    assert only_clean.clean == math.ceil((40 - 16.5) / (1 - 0.33))
+    with pytest.raises(UndecidedError, match="more than can be bought"):  # more than the class has images
+        spend(curve(), SKEWED, Prices(clean=0.4), target=0.5, per_class=60)
+
+
+@pytest.mark.parametrize("orders", [{}, {"clean_order": 20}, {"label_order": 500, "vote_order": 300}])
+@pytest.mark.parametrize("budget", [15.0, 20.0, 40.0, 200.0])
+def test_a_budget_gives_every_class_what_it_needs_or_says_that_it_cannot(orders: dict[str, int], budget: float) -> None:
+    prices = Prices(label=0.02, vote=0.02, clean=0.4, **orders)
+    if budget < 20 and orders:  # the cheapest is dearer
+        with pytest.raises(UndecidedError, match="every class worth 40 clean labels would take more than the budget"):
+            spend(curve(), SKEWED, prices, budget=budget / 2, per_class=40.0)
+        return
+    told = spend(curve(), SKEWED, prices, budget=budget, per_class=40.0)
+    assert SKEWED.clean_for(40.0, told.labels, told.votes) <= told.clean + 1e-6 and told.cost <= budget + 1e-9
+
+
+def test_a_class_that_is_not_there_is_not_waited_for_and_what_is_no_number_is_refused() -> None:
+    gone = Holding(HELD.images, HELD.worth, HELD.worth_of_label, np.array([0.6, 0.4, 0.0]))
+    with pytest.raises(UndecidedError, match="more than can be bought"):
+        spend(curve(), gone, Prices(label=0.02, clean=0.4), target=0.5, per_class=40)
+    for wrong in (-1, math.nan, None, "5"):
+        with pytest.raises(InputError, match="what every class needs"):
+            spend(curve(), SKEWED, Prices(label=0.02), budget=5.0, per_class=wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="for 10 classes"):
+        holding(NOISE, images=10, votes=1, per_class=[1, 2, 3])
+    with pytest.raises(InputError, match="what all is worth"):
+        holding(NOISE, images=10, votes=1, effective=math.nan)
 
 
 @pytest.mark.parametrize(

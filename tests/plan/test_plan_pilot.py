@@ -72,6 +72,14 @@ def test_seeds_that_train_together_end_as_they_would_alone(monkeypatch: pytest.M
     ]
 
 
+@pytest.mark.parametrize("change", [{"method": "elr"}, {"consistency": 1.0, "augment": "affine"}])
+def test_other_ways_to_learn_are_trained_as_they_are(change: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = found(sizes=[130, 260, 519], **change)
+    monkeypatch.setattr(sys.modules[Pilot.__module__], "replicas_pay", lambda *_, **__: False)
+    alone = found(sizes=[130, 260, 519], **change)
+    assert [run.accuracy for run in told.runs] == [run.accuracy for run in alone.runs] and len(told.runs) == 3
+
+
 def test_what_has_run_is_kept_and_another_pilot_is_told(tmp_path: Path) -> None:
     first = found(checkpoint=tmp_path, batch_size=ALONE)
     times = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

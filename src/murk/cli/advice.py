@@ -42,7 +42,8 @@ def number_or_auto(option: str, value: str | None, kind: type[int] | type[float]
     try:
         return kind(value)
     except ValueError:
-        raise InputError(f"{option} is a number or {AUTO}, but {value!r} came") from None
+        number = "a whole number" if kind is int else "a number"
+        raise InputError(f"{option} is {number} or {AUTO}, but {value!r} came") from None
 
 
 def refuse_advice(settings: RunSettings, *, wanted: bool) -> None:
@@ -71,7 +72,7 @@ def advised(
         known=known_of(settings, mixed.truth(data.dataset.train.labels)), consistency=settings.consistency,
         device=device, seed=settings.seed, **asked,
     )  # fmt: skip
-    print_remark(told.sentence())
+    print_remark(told.sentence(batch=batch, rate=rate))
     return replace(
         settings, batch_size=told.batch_size if batch else settings.batch_size,
         learning_rate=told.learning_rate if rate else settings.learning_rate,

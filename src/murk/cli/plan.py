@@ -104,8 +104,8 @@ def plan(
         raise InputError("give --target or --budget, one of them")
     refuse([
         "" if target is None or 0 < target < 1 else f"--target is an accuracy in (0, 1), but {target!r} came",
-        "" if budget is None or budget >= 0 else f"--budget is >= 0, but {budget!r} came",
-        "" if minutes > 0 else f"--minutes are > 0, but {minutes!r} came",
+        "" if budget is None or 0 <= budget < float("inf") else f"--budget is >= 0, but {budget!r} came",
+        "" if 0 < minutes < float("inf") else f"--minutes are > 0, but {minutes!r} came",
         "" if 0 <= per_class < float("inf") else f"--per-class is >= 0, but {per_class!r} came",
         f"--model {model} would be imported; a plan trains models that murk knows by name" if ":" in model else "",
     ])  # fmt: skip

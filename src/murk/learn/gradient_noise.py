@@ -86,9 +86,10 @@ def gradient_noise(
         examples: to look at, at most N; a whole number a block.
         blocks: m >= 8.
         by: "example" (exact lengths; no BatchNorm, no dropout) or "batch".
-        uninformed: whether to take the gradients as if the model still gave every example the same probabilities, those
-            that lose least. That is what votes have to say to weights that have learned nothing: a model that predicts
-            otherwise by chance is first of all pulled back, which is much signal of no use.
+        uninformed: whether to take the gradients as if the model still gave every class the same probability. That is
+            what votes have to say to weights that have learned nothing: a model that predicts otherwise by chance is
+            first of all pulled back, which is much signal of no use. Where classes are far from equally frequent, that
+            they are is part of the signal.
         device: "auto" or a torch device.
         confidence_level: in (0, 1).
         seed: of the examples, and of the votes that "pairs" takes.
@@ -134,7 +135,7 @@ def gradient_noise_of(
 ) -> GradientNoise:
     """Measure the noise of a training where it stands; arguments as `gradient_noise`, by=None by what the model allows.
 
-    Its model is kept from then on as it is read here.
+    The training is laid out for this alone: with `uninformed` its model is wrapped.
     """
     met = [type(each).__name__ for each in training.model.modules() if isinstance(each, _BatchNorm | _DropoutNd)]
     if by is None:
@@ -156,7 +157,7 @@ def gradient_noise_of(
         )
     order = training.training[permutation(seed, "gradient-noise", len(training.training))][: size * blocks]
     if uninformed:
-        training.model = _Uninformed(training.model, _constant(training, order))
+        training.model = _Uninformed(training.model)
     over_votes = isinstance(training.loss, Pairs)
     means, squares = [], []
     for block in np.split(order, blocks):
@@ -217,39 +218,22 @@ def _fieller(spread: float, signal: float, covariance: np.ndarray, z: float) -> 
     root = np.sqrt(max(b**2 - 4 * a * c, 0.0))
     if a <= 0 or signal <= 0:  # the signal may be nothing: every large enough r will do
         ends = [] if a == 0 else [(b - root) / (2 * a), (b + root) / (2 * a)]
-        return max(0.0, min((end for end in ends if end > 0), default=0.0)), np.inf
+        most = signal + z * covariance[1, 1] ** 0.5
+        least = max(spread - z * covariance[0, 0] ** 0.5, 0.0) / most if most > 0 else np.inf
+        return max(0.0, min((end for end in ends if end > 0), default=least)), np.inf
     return max(0.0, (b - root) / (2 * a)), (b + root) / (2 * a)
 
 
 class _Uninformed(nn.Module):
-    """A model whose logits are alike for all examples, with the gradients that its own would have."""
+    """A model that gives every class of every example the same probability, with the gradients of its own logits."""
 
-    logits: Tensor
-
-    def __init__(self, model: nn.Module, logits: Tensor) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.register_buffer("logits", logits)
 
     def forward(self, x: Tensor) -> Tensor:
-        own: Tensor = self.model(x)
-        return own - own.detach() + self.logits
-
-
-def _constant(training: Training, examples: np.ndarray) -> Tensor:
-    """Find the logits, alike for all examples, that lose least."""
-    index = torch.from_numpy(examples).to(training.compute.device)
-    logits = torch.zeros(training.targets.num_classes, device=index.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([logits], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        mean = training.losses_of(logits.expand(len(index), -1), index, None).mean()
-        mean.backward()  # type: ignore[no-untyped-call]
-        return mean
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return logits.detach()
+        logits: Tensor = self.model(x)
+        return logits - logits.detach()
 
 
 def _mean(training: Training, batch: Batch, *, over_votes: bool) -> Tensor:
@@ -288,5 +272,11 @@ def _square(training: Training, batch: Batch) -> float:
     size = max(1, NUMBERS_AT_ONCE // sum(weight.numel() for weight in weights.values()))
     square = 0.0
     for x, slope in zip(torch.split(batch.x, size), torch.split(slopes, size), strict=True):
-        square += sum(float(part.double().square().sum()) for part in of_each(weights, x, slope).values())
+        try:
+            parts = of_each(weights, x, slope)
+        except RuntimeError as error:
+            raise InputError(
+                f'this network has no gradient of a single example ({str(error).splitlines()[0]}); ask for by="batch"'
+            ) from error
+        square += sum(float(part.double().square().sum()) for part in parts.values())
     return square / len(batch.x)

@@ -41,14 +41,19 @@ class BatchAdvice:
     usual_batch_size: int
     usual_learning_rate: float
 
-    def sentence(self) -> str:
-        """Say what to do, and why."""
-        scale, level = self.scale, f"{100 * self.scale.confidence_level:g} %"
-        half = "more than any batch" if not np.isfinite(scale.value) else f"{scale.value:,.0f} examples"
+    def sentence(self, *, batch: bool = True, rate: bool = True) -> str:
+        """Say what to do, and why; of batch and rate only what is asked for."""
+        told = [f"batches of {self.batch_size}" if batch else "", f"a rate of {self.learning_rate:.2g}" if rate else ""]
+        usual = [str(self.usual_batch_size) if batch else "", f"{self.usual_learning_rate:.2g}" if rate else ""]
+        advice, rule = (" at ".join(each for each in both if each) for both in (told, usual))
+        low, high = (f"{end:,.0f}" if np.isfinite(end) else "any number" for end in (self.scale.low, self.scale.high))
+        half = (
+            f"half of what {self.scale.value:,.0f} examples say is noise ({low} to {high}" if
+            np.isfinite(self.scale.value) else f"of no number of examples is half of what they say signal (from {low}"
+        )  # fmt: skip
         return (
-            f"Batches of {self.batch_size} at a rate of {self.learning_rate:.2g} (the rule for all noise: "
-            f"{self.usual_batch_size} at {self.usual_learning_rate:.2g}): before the first step, half of what {half} "
-            f"say is noise ({scale.low:,.0f} to {scale.high:,.0f}, {level})."
+            f"{advice[:1].upper()}{advice[1:]} (the rule for all noise: {rule}): before the first step, {half}, "
+            f"{100 * self.scale.confidence_level:g} %)."
         )
 
 
@@ -66,7 +71,8 @@ def batch_advice(
     """Advise the batch and the learning rate for votes as noisy as these.
 
     A batch as large as the noise scale S / |G|^2 has as much noise as signal. Smaller ones waste nothing but time, so
-    the batch is the power of two next to it, from 64 up to what leaves 700 steps. The rate, to two digits, is the
+    the batch is the power of two next to it, from 64 up to what leaves 700 steps (all examples, if there are no more).
+    The rate, to two digits, is the
     higher of two, and at most twice the usual one: twice the usual one over sqrt(1 + scale / batch), for steps as long
     as their direction is sure; and that at which noise alone, each step its own way, would move the weights by .6 of
     their size at first, for lower rates gain nothing.
@@ -82,7 +88,8 @@ def batch_advice(
         batch_size: to advise a rate for; None to advise both.
         device: as `fit`.
         seed: of initial weights and of the examples looked at.
-        settings: others of `fit` (loss, epochs, held_out ...), but for the method and the protocol.
+        settings: others of `fit` (loss, epochs, held_out ...), but for the method and the protocol; gradients are taken
+            in float32 whatever the precision.
 
     Raises:
         InputError: as `fit`; or fewer than 64 examples.
@@ -120,10 +127,9 @@ def batch_advice(
         near = np.log2(np.clip(scale.value, BATCHES[0], max(usual.batch_size, BATCHES[0])))
         batch_size = 1 << round(float(near))
     batch_size = min(batch_size, len(training.training))
-    known = scale.value if np.isfinite(scale.value) else scale.low
     steps = usual.epochs * max(1, len(training.training) // batch_size)
     top = TOP * usual.learning_rate
-    rate = max(top / (1 + known / batch_size) ** 0.5, min(top, WALK * size / steps**0.5))
+    rate = max(top / (1 + scale.value / batch_size) ** 0.5, min(top, WALK * size / steps**0.5))
     return BatchAdvice(batch_size, float(f"{rate:.2g}"), scale, usual.batch_size, usual.learning_rate)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ HALVINGS = 50
 MOST_VOTES = 12  # more on an image than it has
 DRAWN = 20_000  # images by which the worth of votes is found
 LEAST_WORTH = 1e-9  # of a label or an image, in clean labels
+LEAST_SHARE = 1e-4  # of a class in what all is worth, for noisy labels of it to be waited for
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Holding:
     images: int
     worth: Float[np.ndarray, " V"]
     worth_of_label: float
-    shares: Float[np.ndarray, " K"] = field(default_factory=lambda: np.ones(1))
+    shares: Float[np.ndarray, " K"]
 
     @property
     def effective(self) -> float:
@@ -91,15 +92,24 @@ class Holding:
         return np.asarray(self._noisy(labels, votes) + clean * (1 - self._each(votes)))
 
     def clean_for(self, least: float, labels: Any, votes: Any) -> np.ndarray:
-        """Say how many clean labels are lacking until every class is worth so many of them."""
-        lacking = np.maximum(least - self._noisy(labels, votes)[..., None] * self.shares, 0).sum(-1)
-        return np.asarray(lacking / np.maximum(1 - self._each(votes), LEAST_WORTH))
+        """Say how many clean labels are lacking until every class is worth so many; infinite beyond a class's images.
+
+        They are taken to hit the class that they are aimed at.
+        """
+        each = self._each(votes)
+        lacking = np.maximum(least - self._noisy(labels, votes)[..., None] * self.shares, 0)
+        needed = lacking / np.maximum(1 - each, LEAST_WORTH)[..., None]
+        return np.asarray(np.where(needed <= self.images * self.shares, needed, np.inf).sum(-1))
 
     def labels_for(self, least: float, votes: np.ndarray, clean: np.ndarray) -> np.ndarray:
-        """Say how many noisy labels are lacking until the clean ones do for every class to be worth so many."""
+        """Say how many noisy labels are lacking until the clean ones do; infinite where a class has next to no part."""
         low = np.zeros(len(votes))
-        most = least / max(float(self.shares.min()), LEAST_WORTH) / self.worth_of_label
-        high = np.where(self.clean_for(least, low, votes) <= clean, 0.0, most)
+        smallest = float(self.shares.min())
+        if smallest < LEAST_SHARE:
+            return np.where(self.clean_for(least, low, votes) <= clean, 0.0, np.inf)
+        high = np.where(
+            self.clean_for(least, low, votes) <= clean, 0.0, least / smallest / max(self.worth_of_label, LEAST_WORTH)
+        )
         for _ in range(HALVINGS):
             half = (low + high) / 2
             enough = self.clean_for(least, half, votes) <= clean
@@ -170,13 +180,20 @@ def holding(
         >>> round(held.effective), bool(held.worth[1] < 2 * held.worth[0])
         (326, True)
     """
-    refuse([whole_fault(images, lowest=1, what="images")])
+    told = None if per_class is None else np.asarray(per_class, dtype=np.float64)
+    refuse([
+        whole_fault(images, lowest=1, what="images"),
+        "" if effective is None or 0 <= effective < float("inf") else
+        f"what all is worth is a number >= 0, but {effective!r} came",
+        "" if told is None or (told.shape == (channel.num_classes,) and np.isfinite(told).all()) else
+        f"what each class is worth is [K] numbers for {channel.num_classes} classes, but {per_class!r} came",
+    ])  # fmt: skip
     worth = worth_by_votes(channel, votes=votes)
     if effective is not None:
         worth = worth + (effective / images - worth[0]) * (1 - worth) / max(1 - worth[0], 1e-9)
     one = worth_by_votes(channel, votes=1, more=0)[0]
-    own = np.ones(channel.num_classes) if per_class is None else np.maximum(per_class, 0.0)
-    return Holding(images, np.clip(worth, LEAST_WORTH, 1), float(one), own / max(own.sum(), LEAST_WORTH))
+    own = np.ones(channel.num_classes) if told is None or not (told > 0).any() else np.maximum(told, 0.0)
+    return Holding(images, np.clip(worth, LEAST_WORTH, 1), float(one), own / own.sum())
 
 
 def spend(
@@ -219,7 +236,8 @@ def spend(
     refuse([
         "" if target is None or 0 < target < 1 else f"a target is an accuracy in (0, 1), but {target!r} came",
         "" if budget is None or 0 <= budget < float("inf") else f"a budget is >= 0, but {budget!r} came",
-        "" if 0 <= per_class < float("inf") else f"what every class needs is >= 0, but {per_class!r} came",
+        "" if isinstance(per_class, int | float) and 0 <= per_class < float("inf") else
+        f"what every class needs is a number >= 0, but {per_class!r} came",
     ])  # fmt: skip
     needed = None if target is None else curve.needed(target)
     if target is not None and needed is None:
@@ -231,6 +249,10 @@ def spend(
         if found is None:
             continue
         mix = _ordered(found, offered, up=needed is not None)
+        if needed is None and per_class:
+            mix = _enough(mix, found, held, offered, float(budget or 0), per_class) or mix
+            if float(held.clean_for(per_class, *mix[:2])) > mix[2] + 1e-6:
+                continue
         cost, worth = float(_cost(offered, *mix)), float(held.effective_with(*mix))
         rank = (-worth, cost) if needed is None else (cost, -worth)
         if best is None or rank < best[0]:
@@ -282,6 +304,18 @@ def _axes(held: Holding, prices: Prices, near: Mix | None, step: float) -> tuple
     return votes.ravel(), clean.ravel()
 
 
+def _tried(
+    held: Holding, prices: Prices, near: Mix | None, step: float, per_class: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the votes and the clean labels of `_axes`, and beside them just as many clean ones as classes need."""
+    votes, clean = _axes(held, prices, near, step)
+    if not per_class or prices.clean is None:
+        return votes, clean
+    exact = held.clean_for(per_class, 0.0, votes)
+    can = np.isfinite(exact)
+    return np.r_[votes, votes[can]], np.r_[clean, exact[can]]
+
+
 def _cost(prices: Prices, labels: Any, votes: Any, clean: Any) -> np.ndarray:
     return np.asarray(labels * (prices.label or 0) + votes * (prices.vote or 0) + clean * (prices.clean or 0))
 
@@ -292,13 +326,14 @@ def _cheapest(held: Holding, prices: Prices, needed: float, per_class: float) ->
     for number in range(ROUNDS):
         if number and best is None:
             break
-        votes, clean = _axes(held, prices, best, 2.0 / GRID * 0.2 ** (number - 1))
+        votes, clean = _tried(held, prices, best, 2.0 / GRID * 0.2 ** (number - 1), per_class)
         lacking = np.maximum(needed - held.effective_with(0, votes, clean), 0)
         labels = np.maximum(
             lacking / max(held.worth_of_label, LEAST_WORTH),
             held.labels_for(per_class, votes, clean) if per_class else 0.0,
         )
-        cost = np.where((labels == 0) | (prices.label is not None), _cost(prices, labels, votes, clean), np.inf)
+        can = np.isfinite(labels) & ((labels == 0) | (prices.label is not None))
+        cost = np.where(can, _cost(prices, np.where(can, labels, 0), votes, clean), np.inf)
         at = int(cost.argmin())
         if np.isfinite(cost[at]):
             best = float(labels[at]), float(votes[at]), float(clean[at])
@@ -309,7 +344,7 @@ def _most(held: Holding, prices: Prices, budget: float, per_class: float) -> Mix
     """Find the mix within the budget that is worth most."""
     best: Mix | None = None
     for number in range(ROUNDS):
-        votes, clean = _axes(held, prices, best, 2.0 / GRID * 0.2 ** (number - 1))
+        votes, clean = _tried(held, prices, best, 2.0 / GRID * 0.2 ** (number - 1), per_class)
         rest = budget - _cost(prices, 0.0, votes, clean)
         labels = np.maximum(rest, 0) / prices.label if prices.label else np.zeros(len(votes))
         enough = (rest >= -1e-9) & (held.clean_for(per_class, labels, votes) <= clean + 1e-6)
@@ -327,6 +362,16 @@ def _choices(prices: Prices) -> Iterator[Prices]:
         for kept in itertools.combinations(names, count):
             gone: dict[str, Any] = dict.fromkeys(set(names) - set(kept))
             yield replace(prices, **gone)
+
+
+def _enough(mix: Mix, wanted: Mix, held: Holding, prices: Prices, budget: float, per_class: float) -> Mix | None:
+    """Bring clean labels up where what is left of the budget after bringing all down allows what classes need."""
+    up = _ordered(wanted, prices, up=True)
+    for changed in ((mix[0], mix[1], up[2]), (up[0], mix[1], mix[2]), (up[0], mix[1], up[2])):
+        fits = _cost(prices, *changed) <= budget + 1e-9
+        if fits and float(held.clean_for(per_class, *changed[:2])) <= changed[2] + 1e-6:
+            return changed
+    return None
 
 
 def _ordered(mix: Mix, prices: Prices, *, up: bool) -> Mix:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,11 @@ from scipy.special import ndtri
 from torch import nn
 
 from murk.data import SomeExamples, as_source
-from murk.errors import DataError, InputError, UndecidedError, refuse
+from murk.errors import DataError, InputError, TrainingError, UndecidedError, refuse
 from murk.learn.checkpoint import read_tensors, write_tensors
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.fit import fit_of
+from murk.learn.methods import method_named
 from murk.learn.progress import Callback
 from murk.learn.replicas import replicas_pay, run_replicas
 from murk.learn.selection import held_out_examples
@@ -160,6 +162,8 @@ def pilot(
         "" if isinstance(minutes, int | float) and 0 < minutes < float("inf") else
         f"minutes are > 0, but {minutes!r} came",
     ])  # fmt: skip
+    if isinstance(settings.get("method"), str):
+        settings["method"] = method_named(settings["method"])
     share = min(MEASURED[0], MEASURED[1] / max(len(source), 1))
     pool, measured = held_out_examples(len(source), share, seed=seed, groups=groups)
     pool = pool[permutation(seed, "pilot", len(pool))]
@@ -175,9 +179,9 @@ def pilot(
     for count, numbers in search.rounds(counts):
         spent = sum(seconds for *_, seconds in told)
         enough = len({done for done, *_ in told}) >= FEWEST_SIZES
-        if enough and spent + len(numbers) * search.expected(count, told) > 60 * minutes:
-            continue
-        told += [(count, *each) for each in search.predictions(count, numbers)]
+        each = search.expected(count, told) if enough else 0.0
+        fitting = next((some for some in (numbers, numbers[:1]) if spent + len(some) * each <= 60 * minutes), ())
+        told += [(count, *found) for found in search.predictions(count, fitting if enough else numbers)]
     return _measured(search, told, truth)
 
 
@@ -240,7 +244,8 @@ class _Pilot:
         at, held = held_out_examples(count, HELD_OUT, seed=self.seed + number, groups=own)
         training = training_of(
             self.model, self.images, self.votes, noise=self.noise, split=(inside[at], inside[held]),
-            held_out=HELD_OUT, device=self.device, seed=self.seed + number, **self.settings,
+            held_out=HELD_OUT, device=self.device, seed=self.seed + number,
+            **{**self.settings, "loss": copy.copy(self.settings.get("loss"))},
         )  # fmt: skip
         training.callbacks, training.phase = self.callbacks, f"pilot: {count:,} images, seed {self.seed + number}"
         training.fingerprint = fingerprint_of(training)
@@ -259,8 +264,10 @@ class _Pilot:
     def pays(self, count: int) -> bool:
         """Tell whether trainings of so many examples are faster together."""
         training = self.training(count, 0)
-        batch = training.recipe.batch_size
-        return replicas_pay(training.model, replicas=MOST_SEEDS, batch_size=batch, device=self.device)
+        recipe = training.recipe
+        return not recipe.consistency and not recipe.method and replicas_pay(
+            training.model, replicas=MOST_SEEDS, batch_size=recipe.batch_size, device=self.device
+        )  # fmt: skip
 
     def expected(self, count: int, told: Sequence[tuple[int, int, Any, float]]) -> float:
         """Tell how long a training of so many examples will take, by those of about as many that have run."""
@@ -279,22 +286,24 @@ class _Pilot:
             for number, path in paths.items() if path is not None and path.exists()
         }  # fmt: skip
         lacking = [number for number in numbers if number not in found]
-        started = time.perf_counter()
+        started, failures = time.perf_counter(), dict[int, TrainingError]()
         if len(lacking) == 1:
             self.train(trainings[lacking[0]], paths[lacking[0]])
         elif lacking:
             for number in lacking[1:]:
                 trainings[number].callbacks = ()  # one of them tells how far all are
-            for failure in run_replicas([trainings[number] for number in lacking]).values():
-                raise failure
-        classes = {number: self.classes(trainings[number]) for number in lacking}
+            stopped = run_replicas([trainings[number] for number in lacking])
+            failures = {lacking[at]: failure for at, failure in stopped.items()}
+        classes = {number: self.classes(trainings[number]) for number in lacking if number not in failures}
         seconds = (time.perf_counter() - started) / max(len(lacking), 1)
-        for number in lacking:
+        for number in classes:
             found[number] = classes[number], seconds
             path, facts = paths[number], {"fingerprint": trainings[number].fingerprint, "seconds": seconds}
             if path is not None:
                 write_tensors(path, {"predicted": torch.from_numpy(classes[number])}, facts)
                 path.with_suffix(".checkpoint").unlink(missing_ok=True)
+        for failure in failures.values():
+            raise failure
         return [(number, *found[number]) for number in numbers]
 
     def path(self, count: int, number: int) -> Path | None:

@@ -154,11 +154,24 @@ def plan_purchase(
     except UndecidedError as error:
         why_not = str(error)
     most = STRETCH * (purchase.cost if purchase is not None and purchase.cost > 0 else _some_cost(prices))
-    frontier = tuple(spend(curve, held, prices, budget=most * share) for share in np.geomspace(0.01, 1, FRONTIER))
+    frontier = _frontier(curve, held, prices, most, per_class)
     return Plan(
         curve.predict(held.effective), curve.plateau, tuple(_offers(curve, held, prices)), purchase,
         why_not, frontier, _lines(curve, votes.num_classes, target), curve, held, target, budget, per_class,
     )  # fmt: skip
+
+
+def _frontier(
+    curve: LearningCurve, held: Holding, prices: Prices, most: float, per_class: float
+) -> tuple[Purchase, ...]:
+    """Give the best for each of some budgets; those that do not give every class what it needs are left out."""
+    found = []
+    for share in np.geomspace(0.01, 1, FRONTIER):
+        try:
+            found.append(spend(curve, held, prices, budget=most * share, per_class=per_class))
+        except UndecidedError:
+            continue
+    return tuple(found)
 
 
 def _some_cost(prices: Prices) -> float:
