@@ -13,8 +13,10 @@ Written to results/batch_advice.json, run by run: stopped, it goes on. One core:
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,10 @@ def main(arguments: list[str]) -> None:
     if "--table" not in arguments:
         torch.set_num_threads(1)
         told = Told.read()
-        told.rows = [of(told, *case, alpha) for case in CASES for alpha in ALPHAS]
-        told.write()
+        done, told.rows = told.rows, []
+        for number, (case, alpha) in enumerate(itertools.product(CASES, ALPHAS)):
+            told.rows.append(of(told, *case, alpha))
+            told.write(also=done[number + 1 :])
     print(table(Told.read().rows))
 
 
@@ -58,8 +62,9 @@ class Told:
         written = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"runs": {}, "rows": []}
         return cls(written["runs"], written["rows"])
 
-    def write(self) -> None:
-        RESULTS.write_text(json.dumps({"machine": machine(), "rows": self.rows, "runs": self.runs}, indent=1) + "\n")
+    def write(self, also: Sequence[dict[str, Any]] = ()) -> None:
+        told = {"machine": machine(), "rows": [*self.rows, *also], "runs": self.runs}
+        RESULTS.write_text(json.dumps(told, indent=1) + "\n")
 
     def accuracy(
         self, model: str, images: int, loss: str, alpha: int, settings: tuple[Any, Any], *, seed: int
