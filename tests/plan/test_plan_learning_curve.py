@@ -62,6 +62,14 @@ def test_bands_are_narrow_where_the_curve_is_seen_well_and_wide_where_votes_blur
     assert sharp.low < 1 - curve(np.array([16_000.0]))[0] < sharp.high
 
 
+def test_accuracies_that_votes_put_above_all_right_leave_room_for_what_votes_cannot_see() -> None:
+    sizes, blur = 250.0 * 2 ** np.arange(4), 0.03**2 * (0.9 + 0.1 * np.eye(4))
+    told = learning_curve(sizes, np.array([0.98, 0.995, 1.005, 1.01]), blur, num_classes=10).predict(2000)
+    assert told.low < 0.98 and told.high > 0.99
+    sharp = learning_curve(sizes, np.array([0.98, 0.995, 0.997, 0.998]), blur / 900, num_classes=10).predict(2000)
+    assert sharp.low > 0.99
+
+
 def test_the_family_that_made_the_curve_has_the_most_weight_where_it_can_be_seen() -> None:
     sizes = 100.0 * 2 ** np.arange(8)
     exponential = learning_curve(sizes, 1 - 0.1 - 0.5 * np.exp(-sizes / 1500), np.full(8, 0.002), num_classes=10)
