@@ -1,4 +1,4 @@
-"""Run the benchmarks, one after the other: about six hours on two cores. Each writes its file in benchmarks/results.
+"""Run the benchmarks, one after the other: about seven hours on two cores. Each writes its file in benchmarks/results.
 
 Those that need to be told where their data lies, or a rival, are left out, and run by themselves: weak_supervision
 FOLDER, label_errors FOLDER, annotators FOLDER, law STORE, methods STORE, audit_walk LABELS.npz PROBS.npz --work FOLDER,

@@ -5,7 +5,7 @@ known, measured by votes alone) and a plan for the money; then what it recommend
 with a noisy label each, votes more on images at hand, true labels of them. One training with all of it, of a seed of
 its own, is measured on the set's 10,000 clean test images: did the plan's 90 % band hold that accuracy?
 
-Written to results/purchases.json, case by case: stopped, it goes on. Two cores: forty minutes.
+Written to results/purchases.json, case by case: stopped, it goes on. One core: forty minutes.
 
     MURK_DATA=FOLDER python benchmarks/purchases.py            python benchmarks/purchases.py --table
 """

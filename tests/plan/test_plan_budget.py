@@ -134,6 +134,8 @@ def test_a_class_that_is_not_there_is_not_waited_for_and_what_is_no_number_is_re
     gone = Holding(HELD.images, HELD.worth, HELD.worth_of_label, np.array([0.6, 0.4, 0.0]))
     with pytest.raises(UndecidedError, match="more than can be bought"):
         spend(curve(), gone, Prices(label=0.02, clean=0.4), target=0.5, per_class=40)
+    with pytest.raises(UndecidedError, match="than a thousand times the labels seen"):
+        spend(curve(), SKEWED, Prices(label=0.02), target=0.5, per_class=1e9)
     for wrong in (-1, math.nan, None, "5"):
         with pytest.raises(InputError, match="what every class needs"):
             spend(curve(), SKEWED, Prices(label=0.02), budget=5.0, per_class=wrong)  # type: ignore[arg-type]

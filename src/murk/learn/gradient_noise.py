@@ -128,18 +128,15 @@ def gradient_noise_of(
     *,
     examples: int = EXAMPLES,
     blocks: int = BLOCKS,
-    by: str | None = None,
+    by: str,
     uninformed: bool,
     confidence_level: float = 0.95,
     seed: int,
 ) -> GradientNoise:
-    """Measure the noise of a training where it stands; arguments as `gradient_noise`, by=None by what the model allows.
+    """Measure the noise of a training where it stands; arguments as `gradient_noise`.
 
     The training is laid out for this alone: with `uninformed` its model is wrapped.
     """
-    met = [type(each).__name__ for each in training.model.modules() if isinstance(each, _BatchNorm | _DropoutNd)]
-    if by is None:
-        by = "batch" if met else "example"
     refuse([
         name_fault("by", by, WAYS), level_fault(confidence_level), whole_fault(blocks, lowest=8, what="blocks"),
         whole_fault(examples, lowest=1, what="examples"),
@@ -150,6 +147,7 @@ def gradient_noise_of(
             f"expected at least two examples in each of {blocks} blocks, but {len(training.training)} came; give more, "
             "or ask for fewer blocks"
         )
+    met = [type(each).__name__ for each in training.model.modules() if isinstance(each, _BatchNorm | _DropoutNd)]
     if met and by == "example":
         raise InputError(
             f'a single example has no gradient of its own in a network with {met[0]}; ask for by="batch", or build it '

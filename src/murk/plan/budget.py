@@ -15,7 +15,7 @@ from murk.measure import Estimate, effective_clean_labels
 from murk.noise import Channel
 from murk.noise.draws import seed_fault
 from murk.noise.numbers import whole_fault
-from murk.plan.learning_curve import LearningCurve
+from murk.plan.learning_curve import FARTHEST, LearningCurve
 
 __all__ = ["Holding", "Prices", "Purchase", "holding", "spend", "worth_by_votes"]
 
@@ -254,6 +254,8 @@ def spend(
             if float(held.clean_for(per_class, *mix[:2])) > mix[2] + 1e-6:
                 continue
         cost, worth = float(_cost(offered, *mix)), float(held.effective_with(*mix))
+        if needed is not None and worth > FARTHEST * curve.largest:  # nothing seen supports a number there
+            continue
         rank = (-worth, cost) if needed is None else (cost, -worth)
         if best is None or rank < best[0]:
             best = rank, mix
@@ -279,7 +281,8 @@ def _not_to_be_bought(target: float | None, per_class: float) -> str:
         return f"not reachable: {classes} would take more than the budget; spend more, or ask for less"
     return (
         f"not reachable: {f'{target:.1%}'}{' and ' if classes else ''}{classes} would take more than can be bought of "
-        "what has a price; give the price of labels, or of clean ones"
+        "what has a price, or than a thousand times the labels seen; give the price of labels and clean ones, or ask "
+        "for less"
     )
 
 
