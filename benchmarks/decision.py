@@ -79,15 +79,17 @@ def decided(work: Path) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """Write what docs/plan.md says of it."""
-    lines = ["| what | cost | accuracy then |", "|---|---|---|"]
+    lines = ["| what | cost | accuracy then | now, if they measure it |", "|---|---|---|---|"]
     for offer in result["offers"]:
-        accuracy = offer["accuracy"]
         lines.append(
-            f"| {offer['name']} | {offer['cost']:,.2f} | {accuracy['value']:.1%} ({accuracy['low']:.1%} to "
-            f"{accuracy['high']:.1%}) |"
+            f"| {offer['name']} | {offer['cost']:,.2f} | {shown(offer['accuracy'])} | {shown(offer['measured'])} |"
         )
     reached = " and ".join(f"{each:.1%}" for each in result["reached"])
     return "\n".join([*(f"> {said}\n" for said in result["said"]), *lines, "", f"Reached by two trainings: {reached}."])
+
+
+def shown(estimate: dict[str, float] | None) -> str:
+    return "-" if estimate is None else f"{estimate['value']:.1%} ({estimate['low']:.1%} to {estimate['high']:.1%})"
 
 
 if __name__ == "__main__":

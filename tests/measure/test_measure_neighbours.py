@@ -81,7 +81,7 @@ def test_neither_order_nor_scale_changes_what_is_found(seed: int, scale: float) 
     ("table", "said"),
     [
         (np.ones(5), "numbers [N, D]"),
-        (np.ones((8, 3)), "N > 10"),
+        (np.ones((8, 3)), "N >= 11"),
         (np.array([["a", "b"]] * 20), "came"),
         (np.r_[np.ones((20, 3)), np.zeros((1, 3))], "row 20"),
         (np.r_[np.ones((20, 3)), np.full((2, 3), np.nan)], "(2 such)"),

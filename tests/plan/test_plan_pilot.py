@@ -11,7 +11,8 @@ import pytest
 
 import murk
 from murk.errors import DataError, InputError, UndecidedError
-from murk.measure import effective_clean_labels
+from murk.measure import accuracy_from_votes, effective_clean_labels
+from murk.measure.vote_reading import read_votes_by
 from murk.noise import Channel, pair_flip
 from murk.plan import Pilot, pilot
 
@@ -131,3 +132,19 @@ def test_too_few_examples_for_three_sizes_cannot_be_said() -> None:
     few = DIGITS[:400]
     with pytest.raises(UndecidedError, match="cannot say: a curve needs 3 sizes"):
         pilot("mlp1", few, NOISE.draw(few.labels, seed=0), **QUICK)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.985, 1.0])
+def test_accuracies_near_one_are_told_no_surer_than_votes_see_them(share: float) -> None:
+    truth, noise = np.arange(1000) % 10, Channel.symmetric(0.4, num_classes=10)
+    predicted = np.where(np.arange(1000) < 1000 * share, truth, (truth + 1) % 10)
+    seen = []
+    for seed in range(200):
+        votes = noise.draw(truth, seed=seed)
+        reading, classes = read_votes_by(noise, predicted, votes)
+        estimate = accuracy_from_votes(predicted, votes, noise=noise)
+        seen.append(sys.modules["murk.plan.pilot"]._seen(estimate, reading.worth(classes, votes).value))
+    value, told = np.array(seen).T
+    # the deviation of 200 normal numbers is within a fourth of the true one but once in a million times
+    assert told.min() > 0.8 * value.std() and told.max() < 1.5 * value.std()
+    assert abs(value.mean() - share) < 5 * value.std() / 200**0.5

@@ -10,7 +10,7 @@ from murk.errors import InputError
 from murk.measure import Estimate, effective_clean_labels
 from murk.noise import Annotators, Channel, Dilution, NoiseModel, Votes
 from murk.plan import Pilot, Plan, Prices, Trained, plan_purchase
-from murk.plan.plan import one_vote
+from murk.plan.plan import measured_by, one_vote
 
 NOISE = Channel.symmetric(0.4, num_classes=10)
 TRUTH = np.arange(4000) % 10
@@ -47,6 +47,20 @@ def test_what_is_reached_now_and_what_single_things_would_buy_follow_the_curve()
     assert clean.clean == 500 and clean.effective == pytest.approx(plan.held.effective + 500 * (1 - one), rel=0.02)
     assert minute.effective > plan.held.effective and minute.accuracy.value >= plan.now.value - 1e-3
     assert labels.accuracy.value > plan.now.value
+
+
+def test_clean_labels_that_measure_tell_the_accuracy_as_closely_as_said() -> None:
+    rng = np.random.default_rng(0)
+    now = Estimate(0.8, 0.8 - 1.645 * 0.03, 0.8 + 1.645 * 0.03, 0.9, "")
+    truth = rng.normal(0.8, 0.03, size=20_000)
+    for clean in (6, 500):
+        counted, variance = rng.binomial(clean, truth) / clean, 0.16 / clean
+        told = (0.8 / 0.03**2 + counted / variance) / (1 / 0.03**2 + 1 / variance)
+        measured = measured_by(now, clean)
+        assert (measured.high - measured.low) / 2 == pytest.approx(np.quantile(abs(told - truth), 0.9), rel=0.03)
+    labels, _, clean_ones, minute = planned().offers
+    assert labels.measured is None and clean_ones.measured is not None and minute.measured is not None
+    assert planned().now.low < minute.measured.low < clean_ones.measured.low
 
 
 def test_the_purchase_reaches_the_target_the_frontier_rises_and_two_sentences_say_why() -> None:

@@ -213,7 +213,9 @@ def _print(whole: Plan, found: Pilot, out: Path) -> None:
         "trainings": f"{len(found.runs)}, {found.seconds / 60:.1f} minutes",
         "page": out / PAGE,
     })  # fmt: skip
-    print_rows("What each thing would buy", ("what", "cost", "clean labels' worth of all", "accuracy then"), [
+    print_rows("What each thing would buy", ("what", "cost", "clean labels' worth of all", "accuracy then",
+                                             "now, if they measure it"), [
         (each.name, "-" if each.cost is None else f"{each.cost:,.2f}", f"{each.effective:,.0f}",
-         shown_estimate(each.accuracy.to_dict())) for each in whole.offers
+         shown_estimate(each.accuracy.to_dict()),
+         "-" if each.measured is None else shown_estimate(each.measured.to_dict())) for each in whole.offers
     ])  # fmt: skip

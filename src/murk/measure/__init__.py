@@ -21,8 +21,11 @@ from murk.measure.label_errors import LabelErrors, find_label_errors
 from murk.measure.likelihood_ratio import likelihood_ratio_accuracy
 from murk.measure.macro_f1 import macro_f1
 from murk.measure.neighbours import Neighbours, find_neighbours
+from murk.measure.noisy_retrieval import recall_at_1_from_votes
 from murk.measure.posterior import posterior
 from murk.measure.range import Range
+from murk.measure.retrieval import Retrieval, retrieval
+from murk.measure.search import nearest_neighbours
 from murk.measure.shortlist import TopK
 from murk.measure.stratified import stratified_share
 from murk.measure.transition import estimate_transition
@@ -39,6 +42,7 @@ __all__ = [
     "Question",
     "Range",
     "Reliability",
+    "Retrieval",
     "TopK",
     "TransitionEstimate",
     "accuracy",
@@ -65,8 +69,11 @@ __all__ = [
     "information_per_vote",
     "likelihood_ratio_accuracy",
     "macro_f1",
+    "nearest_neighbours",
     "posterior",
+    "recall_at_1_from_votes",
     "reliability",
+    "retrieval",
     "stratified_share",
     "tempered",
     "top_k_accuracy",

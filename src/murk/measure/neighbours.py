@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from murk.errors import InputError, refuse
 from murk.measure.predicted import read_array
+from murk.measure.search import directions
 from murk.noise.numbers import whole_fault
 
 __all__ = ["Neighbours", "find_neighbours"]
@@ -119,21 +120,8 @@ def _strangeness(distance: np.ndarray) -> np.ndarray:
 
 
 def _directions(embeddings: Any, count: int) -> np.ndarray:
-    table = read_array(embeddings, what="embeddings")
     refuse([whole_fault(count, lowest=3, what="count of neighbours")])
-    if table.ndim != 2 or table.dtype.kind not in "fiu" or table.shape[1] < 2 or len(table) <= count:
-        raise InputError(
-            f"expected embeddings, numbers [N, D] with D >= 2 and N > {count}, but {table.dtype} of shape "
-            f"{table.shape} came"
-        )
-    table = table.astype(np.float32)
-    length = np.linalg.norm(table, axis=1, keepdims=True)
-    wrong = np.flatnonzero(~np.isfinite(length[:, 0]) | (length[:, 0] == 0))
-    if len(wrong):
-        raise InputError(
-            f"embeddings are finite and not all zero, but row {wrong[0]} is not ({len(wrong)} such); leave them out"
-        )
-    return np.asarray(table / length)
+    return directions(embeddings, least_rows=count + 1).astype(np.float32)
 
 
 def _dimension(distance: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from murk.measure.predicted import read_predicted, refuse_misfit
 from murk.measure.transition_estimate import TransitionEstimate
 from murk.noise import Annotators, Channel, Dilution, VoteBatch, Votes
 
-__all__ = ["Moments", "Reading", "Worth", "read_votes_by", "reading_of"]
+__all__ = ["Moments", "Reading", "Worth", "read_noise", "read_votes_by", "reading_of", "refuse_unlike"]
 
 MORE = 4.0  # answers
 SMALLEST_SINGULAR = 1e-6
@@ -190,9 +190,15 @@ class Reading:
 
 def read_votes_by(noise: Any, predictions_or_probs: Any, votes: Votes) -> tuple[Reading, Int[np.ndarray, " N"]]:
     """Read the noise and the predicted classes, and refuse what does not fit the votes."""
-    reading = _reading(noise)
+    reading = read_noise(noise)
     predicted = read_predicted(predictions_or_probs)
     refuse_misfit(predicted, votes, reading.num_classes)
+    refuse_unlike(votes, noise, reading)
+    return reading, predicted.classes
+
+
+def refuse_unlike(votes: Votes, noise: Any, reading: Reading) -> None:
+    """Refuse votes that cannot be of this noise, or none at all."""
     sources, answers = reading.inverse.shape[:2]
     of_dilution = 1 + noise.alpha if isinstance(noise, Dilution) else None
     for batch in votes.batches():
@@ -212,10 +218,10 @@ def read_votes_by(noise: Any, predictions_or_probs: Any, votes: Votes) -> tuple[
         ])  # fmt: skip
     if not any(len(batch.labels) for batch in votes.batches()):
         raise InputError(f"expected at least one vote, but none of {len(votes)} examples has any")
-    return reading, predicted.classes
 
 
-def _reading(noise: Any) -> Reading:
+def read_noise(noise: Any) -> Reading:
+    """Read noise of any kind; what it is of is not checked (`refuse_unlike`)."""
     answers = None
     if isinstance(noise, TransitionEstimate):
         noise = noise.transition
@@ -265,7 +271,7 @@ def reading_of(noise: Any, num_classes: int) -> Reading:
     Raises:
         InputError: noise of several annotators or another number of classes, or rows that depend on each other.
     """
-    reading = _reading(noise)
+    reading = read_noise(noise)
     if len(reading.inverse) > 1 or reading.num_classes != num_classes:
         raise InputError(
             f"expected noise with one T of {num_classes} classes for all labels, but {type(noise).__name__} of "

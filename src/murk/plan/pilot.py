@@ -366,5 +366,6 @@ def _seen(estimate: Estimate, worth: np.ndarray) -> tuple[float, float]:
     """
     if 0 < float(estimate.value) < 1:
         z = float(ndtri((1 + estimate.confidence_level) / 2))
-        return float(estimate.value), (float(estimate.high) - float(estimate.low)) / (2 * z)
+        sides = float(estimate.value) - float(estimate.low), float(estimate.high) - float(estimate.value)
+        return float(estimate.value), max(sides) / z  # the other may be cut off at 0 or 1
     return float(worth.mean()), max(float(worth.std(ddof=1)), 1 / len(worth)) / len(worth) ** 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from murk.plan.budget import DRAWN, Holding, Prices, Purchase, holding, spend
 from murk.plan.learning_curve import LearningCurve
 from murk.plan.pilot import Pilot
 
-__all__ = ["Offer", "Plan", "one_vote", "plan_purchase"]
+__all__ = ["Offer", "Plan", "measured_by", "one_vote", "plan_purchase"]
 
 LABELS, CLEAN = 10_000, 500  # that are always offered beside the purchase
 FRONTIER = 12  # budgets
@@ -36,6 +37,7 @@ class Offer:
         cost: None where it has no price.
         effective: clean labels that all is worth then.
         accuracy: of a training with it.
+        measured: the accuracy now, as it would be told if the clean labels were kept to measure it; None without any.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Offer:
     cost: float | None
     effective: float
     accuracy: Estimate
+    measured: Estimate | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,8 +195,29 @@ def _offers(curve: LearningCurve, held: Holding, prices: Prices) -> list[Offer]:
     for name, labels, votes, checked, price in asked:
         effective = float(held.effective_with(labels, votes, checked))
         cost = None if price is None else price * (labels + votes + checked)
-        found.append(Offer(name, labels, votes, checked, cost, effective, curve.predict(effective)))
+        measured = measured_by(curve.predict(held.effective), checked) if checked else None
+        found.append(Offer(name, labels, votes, checked, cost, effective, curve.predict(effective), measured))
     return found
+
+
+def measured_by(now: Estimate, clean: int) -> Estimate:
+    """Say how an accuracy would be told if `clean` labels, true and in no training, measured it beside.
+
+    Its value is the one to be expected. Both sides of the interval shrink alike: what is known now and what a count of
+    right answers tells are taken as normal, and independent.
+
+    Example:
+        >>> print(measured_by(Estimate(0.826, 0.765, 0.876, confidence_level=0.9, method=""), 500))
+        0.826 (0.799 to 0.848, 90 %)
+    """
+    deviate = NormalDist().inv_cdf((1 + now.confidence_level) / 2)
+    counted = deviate * (now.value * (1 - now.value) / clean) ** 0.5
+    known = (now.high - now.low) / 2
+    left = 1.0 if known == 0 else counted / (counted**2 + known**2) ** 0.5
+    return Estimate(
+        now.value, now.value - left * (now.value - now.low), now.value + left * (now.high - now.value),
+        now.confidence_level, f"{now.method}; and {clean:,} clean labels to measure by",
+    )  # fmt: skip
 
 
 def _lines(curve: LearningCurve, num_classes: int, target: float | None) -> tuple[tuple[float, int, float], ...]:

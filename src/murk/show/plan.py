@@ -74,9 +74,13 @@ def _told(estimate: Plain) -> str:
 
 def _offers(facts: Plain) -> Table:
     columns = [Column("What"), Column("Cost", ",.2f"), Column("Clean labels' worth of all", ",.0f"),
-               Column("Accuracy then", ".1%")]  # fmt: skip
-    body = [[each["name"], each["cost"], each["effective"], Estimate(**each["accuracy"])] for each in facts["offers"]]
-    return Table(columns, body, "offers", "What each thing would buy", "– where it has no price.")
+               Column("Accuracy then", ".1%"), Column("Accuracy now, if they measure it", ".1%")]  # fmt: skip
+    body = [
+        [each["name"], each["cost"], each["effective"],
+         *(told and Estimate(**told) for told in (each["accuracy"], each["measured"]))] for each in facts["offers"]
+    ]  # fmt: skip
+    caption = "– where it has no price. Clean labels can also be kept out of training, to measure by."
+    return Table(columns, body, "offers", "What each thing would buy", caption)
 
 
 def _frontier(facts: Plain) -> Figure:

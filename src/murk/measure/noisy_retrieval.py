@@ -1,0 +1,119 @@
+"""Retrieval measured by votes: how often the nearest neighbour is of the query's class, where labels are noisy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.special import ndtri
+
+from murk.errors import InputError, UndecidedError, refuse
+from murk.measure.estimate import Estimate, level_fault
+from murk.measure.predicted import classes_fault, read_array
+from murk.measure.search import nearest_neighbours
+from murk.measure.vote_reading import read_noise, refuse_unlike
+from murk.noise import Votes
+
+__all__ = ["recall_at_1_from_votes"]
+
+WIDEST = 0.5  # an interval wider than that says nothing that could be used
+
+
+def recall_at_1_from_votes(
+    embeddings: Any, told: Any, *, noise: Any, gallery: Any = None, gallery_told: Any = None,
+    confidence_level: float = 0.95,
+) -> Estimate:  # fmt: skip
+    """Estimate Recall@1, the share of queries whose nearest neighbour is of their class, from noisy votes.
+
+    With W such that T W = I, votes of two images are worth sum_k W[v, k] W[v', k] together: in the mean 1 if both are
+    of one class and 0 if not, whatever the classes are. The estimate is the mean over queries and their nearest; the
+    interval is normal, its variance that of sums over images that hang together as each other's nearest, widened by one
+    more pair.
+
+    The votes must not have trained the embeddings: a network brings images together whose votes are wrong alike. Lay
+    some aside, or measure others.
+
+    Args:
+        embeddings: float [Q, D], of the queries; only directions count.
+        told: `Votes` of the Q images, or int [Q], their true classes.
+        noise: how votes go wrong: `Channel`, `Dilution` of any pattern, or `Annotators`.
+        gallery: float [G, D], what is searched; None to search the queries themselves, each leaving itself out.
+        gallery_told: `Votes` of the G images, or int [G]; with a gallery.
+        confidence_level: in (0, 1).
+
+    Raises:
+        InputError: no votes at all, images without votes, or what `nearest_neighbours` or `accuracy_from_votes`
+            refuses.
+        UndecidedError: votes so few or so noisy that the interval would be wider than half, or rows of T that depend on
+            each other.
+
+    Example:
+        >>> from murk.noise import Channel
+        >>> rng, truth = np.random.default_rng(0), np.arange(3000) % 3
+        >>> table = np.eye(3)[truth] + 0.1 * rng.normal(size=(3000, 3))
+        >>> noise = Channel.symmetric(0.4, num_classes=3)
+        >>> recall_at_1_from_votes(table, noise.draw(truth, seed=0), noise=noise).low > 0.85
+        True
+
+    Source: the inverse is that of Natarajan et al. 2013; its square for pairs is derived.
+    """
+    among = gallery is None
+    refuse([
+        level_fault(confidence_level),
+        "give the gallery and what is told of it, or neither" if among != (gallery_told is None) else "",
+        "" if isinstance(told, Votes) or isinstance(gallery_told, Votes) else
+        "expected Votes (Votes.from_labels(...)) of the queries, the gallery or both, but none came; where all true "
+        "classes are known, use `retrieval`",
+    ])  # fmt: skip
+    found = nearest_neighbours(embeddings, gallery, count=1)[0][:, 0]
+    if not len(found):
+        raise InputError("expected at least one query, but none came")
+    ours = _worth(told, noise, len(found), what="queries")
+    theirs = ours if among else _worth(gallery_told, noise, len(read_array(gallery, what="gallery")), what="gallery")
+    value = np.einsum("nk,nk->n", ours, theirs[found])
+    size, mean = len(value), float(value.mean())
+    # two queries count as one where they share a vote: each other's nearest, or of the same image
+    edges = (np.arange(size), found if among else size + found)
+    images = size if among else size + len(theirs)
+    _, together = connected_components(coo_array((np.ones(size), edges), shape=(images, images)), directed=False)
+    sums = np.bincount(together[:size], weights=value - mean)
+    count = len(np.unique(together[:size]))
+    variance = float((sums**2).sum()) / size**2 * count / max(count - 1, 1)
+    spread = (variance + (float(np.abs(value).max()) / size) ** 2) ** 0.5
+    reach = float(ndtri((1 + confidence_level) / 2)) * spread
+    told_value, low, high = (float(np.clip(each, 0, 1)) for each in (mean, mean - reach, mean + reach))
+    if min(1.0, mean + reach) - max(0.0, mean - reach) > WIDEST or count < 2:
+        raise UndecidedError(
+            f"cannot say: by these votes Recall@1 is between {low:.2f} and {high:.2f}, too few for such noise; give "
+            "more votes, or label some of the images cleanly and use `retrieval` on those"
+        )
+    return Estimate(told_value, low, high, confidence_level, "through the inverse of T; normal over connected pairs")
+
+
+def _worth(told: Any, noise: Any, size: int, *, what: str) -> Float[np.ndarray, "N K"]:
+    """Give, of each image and class, what is told: one for a true class, for votes what in the mean is that."""
+    reading = read_noise(noise)
+    if reading.answers is not None:
+        raise InputError("Recall@1 from votes needs T known, but an estimate came; give a Channel of it to take it so")
+    if not isinstance(told, Votes):
+        classes = read_array(told, what=f"classes of the {what}")
+        refuse([classes_fault(classes, size, reading.num_classes, what=f"classes of the {what}")])
+        return np.asarray(np.eye(reading.num_classes)[classes])
+    refuse([
+        "" if len(told) == size else
+        f"expected votes for each of {size} images of the {what}, but of {len(told)} they came",
+        "" if told.num_classes == reading.num_classes else
+        f"the noise model has {reading.num_classes} classes, but the votes have {told.num_classes}",
+    ])  # fmt: skip
+    refuse_unlike(told, noise, reading)
+    worth = np.zeros((size, reading.num_classes))
+    for batch in told.batches():
+        source, share = reading.shares(batch)
+        empty = batch.indices[batch.lengths == 0]
+        if len(empty):
+            raise InputError(f"image {empty[0]} of the {what} has no vote; leave out those without")
+        np.add.at(worth, batch.indices[batch.rows], share[:, None] * reading.inverse[source, batch.labels])
+    return worth

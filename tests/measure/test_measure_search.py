@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from murk.errors import InputError
+from murk.measure import nearest_neighbours, search
+
+
+def by_sorting(rows: np.ndarray, gallery: np.ndarray, *, count: int, among: bool = False) -> np.ndarray:
+    rows, gallery = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (rows, gallery))
+    similar = np.stack([(gallery * row).sum(1) for row in rows])  # one order of sums for equal rows
+    if among:
+        np.fill_diagonal(similar, -np.inf)
+    return np.argsort(-similar, axis=1, kind="stable")[:, :count]
+
+
+@pytest.mark.parametrize("count", [1, 7, 100, 899])
+def test_neighbours_are_those_of_a_sort_of_all_similarities_whatever_the_block(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(900, 6)) * rng.uniform(1e-3, 1e3, size=(900, 1))
+    wanted = by_sorting(table, table, count=count, among=True)
+    for block, sample in ((1 << 24, 2048), (5_000, 64)):
+        monkeypatch.setattr(search, "BLOCK_VALUES", block)
+        monkeypatch.setattr(search, "SAMPLE", sample)
+        found, cosine = nearest_neighbours(table, count=count)
+        assert (found == wanted).all() and (np.diff(cosine, axis=1) <= 1e-6).all()
+    assert np.allclose(cosine[:, 0], [
+        table[row] @ table[at] / np.linalg.norm(table[row]) / np.linalg.norm(table[at])
+        for row, at in enumerate(found[:, 0])
+    ], atol=1e-6)  # fmt: skip
+
+
+def test_of_equal_examples_the_earlier_comes_first_and_what_rounding_hides_is_told_apart() -> None:
+    rng = np.random.default_rng(1)
+    base = rng.normal(size=(40, 5))
+    table = np.tile(base, (30, 1))[rng.permutation(1200)]  # thirty copies of each
+    found, cosine = nearest_neighbours(table, count=40)
+    for row in range(0, 1200, 97):
+        copies = np.flatnonzero((table == table[row]).all(1))
+        assert found[row, :29].tolist() == [at for at in copies if at != row]
+        assert (cosine[row, :29] == 1).all()
+    close = np.array([[1.0, 0.0]] + [[1.0, 1e-7 * k] for k in range(9, 0, -1)])  # alike in float32
+    assert nearest_neighbours(close[:1], close[1:], count=9)[0][0].tolist() == list(range(8, -1, -1))
+
+
+def test_a_gallery_in_order_of_its_classes_is_searched_as_exactly_as_a_shuffled_one() -> None:
+    rng = np.random.default_rng(2)
+    far, near = rng.normal(size=(5000, 4)), rng.normal(size=(50, 4)) * 0.01 + [9, 0, 0, 0]
+    gallery = np.concatenate([far, near])
+    found, _ = nearest_neighbours(near[:5], gallery, count=60)
+    assert (found == by_sorting(near[:5], gallery, count=60)).all()
+
+
+@pytest.mark.parametrize(
+    ("queries", "gallery", "count", "said"),
+    [
+        ([[1.0, 0.0], [0.0, 0.0]], None, 1, "row 1 is not"),
+        ([[1.0, 0.0], [np.nan, 1.0]], None, 1, "row 1 is not"),
+        ([[1.0, 0.0], [np.inf, 1.0]], None, 1, "row 1 is not"),
+        ([1.0, 2.0], None, 1, "numbers \\[N, D\\]"),
+        ([["a", "b"]], None, 1, "numbers \\[N, D\\]"),
+        ([[1.0, 0.0]], [[1.0, 0.0, 0.0]], 1, "embed both by one model"),
+        ([[1.0, 0.0], [1.0, 1.0]], None, 2, "there are 1"),
+        ([[1.0, 0.0]], [[1.0, 1.0]], 2, "there are 1"),
+        ([[1.0, 0.0]], [[0.0, 0.0]], 1, "gallery are finite"),
+        ([[1.0, 0.0]], [[1.0, 1.0]], 0, "count of neighbours"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(queries: list[float], gallery: object, count: int, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        nearest_neighbours(queries, gallery, count=count)
+
+
+def test_lengths_at_the_ends_of_double_precision_do_not_matter() -> None:
+    table = np.random.default_rng(3).normal(size=(20, 3))
+    assert (nearest_neighbours(table * 1e-300, count=3)[0] == nearest_neighbours(table * 1e300, count=3)[0]).all()
+
+
+def test_no_query_has_no_neighbours() -> None:
+    found, cosine = nearest_neighbours(np.zeros((0, 3)), np.eye(3), count=2)
+    assert found.shape == cosine.shape == (0, 2)
