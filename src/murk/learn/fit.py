@@ -44,6 +44,7 @@ def fit(
     weight_decay: float | None = None,
     augment: str | None = None,
     consistency: float | None = None,
+    embedding: int | None = None,
     device: str | torch.device = "auto",
     precision: str = "auto",
     checkpoint: str | Path | None = None,
@@ -81,6 +82,8 @@ def fit(
             "none", "affine", "crop-flip".
         consistency: weight, >= 0, of the disagreement between two augmented views of each image, which keeps noise from
             being learned by heart (`murk.learn.consistency`); a step then takes twice as long. None for 0.
+        embedding: None, or E: the model then makes E numbers of length one of each image (`Fit.embed`), by whose
+            directions images are searched, and tells classes by the angle to theirs; with a model's name.
         device: "auto" or a torch device.
         precision: "auto" (bfloat16 products where the hardware has them), "bfloat16" or "float32".
         checkpoint: a file, in which all that the training needs to go on is kept; where it exists, it goes on. While
@@ -110,7 +113,7 @@ def fit(
     settings: dict[str, Any] = {
         "known": known, "groups": groups, "protocol": protocol, "loss": loss, "epochs": epochs, "augment": augment,
         "batch_size": batch_size, "learning_rate": learning_rate, "weight_decay": weight_decay,
-        "consistency": consistency, "device": device, "precision": precision, "seed": seed,
+        "consistency": consistency, "embedding": embedding, "device": device, "precision": precision, "seed": seed,
     }  # fmt: skip
     found, way = None, None if method is None else method_named(method)
     refuse([method_fault(way, loss=loss, consistency=consistency)])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -39,6 +40,8 @@ class Course(Protocol):
     """What a method sees of the training that it is part of (`murk.learn.training.Training`)."""
 
     model: nn.Module
+    average: nn.Module
+    training: np.ndarray
     targets: Targets
     recipe: Recipe
     compute: Compute
@@ -49,11 +52,17 @@ class Course(Protocol):
     def logits(self, x: Tensor, *, model: nn.Module | None = None, stream: str = "dropout") -> Tensor:
         """Give the logits [B, K] of a batch in this step, by the model or by another one."""
 
+    def walk(self, examples: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give indices and batches of examples as the model reads them, not augmented."""
+
     def labels(self, batch: Batch) -> Tensor:
         """Pick one vote of each example for this visit: int64 [B], -1 where there is none."""
 
     def objective(self, batch: Batch) -> Tensor:
         """Give the mean loss of a batch by the method's loss."""
+
+    def posterior(self, index: Tensor) -> Tensor:
+        """Give P(class given votes) [B, K] of examples, where votes are read as evidence."""
 
 
 @dataclass
@@ -68,6 +77,7 @@ class Method:
         averaging: whether the weights kept are averaged along the way; None leaves it to the protocol.
         noise_is: "unused", "needed", or "estimated" where it is not given.
         takes_views: whether it can be shown two views of each image at once.
+        trains_embeddings: whether it is there for searching rather than for telling classes.
     """
 
     name: ClassVar[str] = ""
@@ -75,6 +85,7 @@ class Method:
     averaging: ClassVar[bool | None] = None
     noise_is: ClassVar[str] = "unused"
     takes_views: ClassVar[bool] = False
+    trains_embeddings: ClassVar[bool] = False
 
     def __str__(self) -> str:
         """Write the name with all settings, as `method_named` reads it."""
@@ -115,6 +126,9 @@ class Method:
     def objective(self, training: Course, batch: Batch) -> Tensor:
         """Give the mean loss of the batch."""
         return training.objective(batch)
+
+    def settle(self, training: Course) -> None:
+        """Bring the averaged network to what is measured; called at the end of an epoch, before held-out votes are."""
 
     def tensors(self) -> dict[str, Tensor]:
         """Give what a checkpoint must hold."""

@@ -54,5 +54,6 @@ def load_optimizer(prefix: str, optimizer: torch.optim.Optimizer, tensors: Mappi
             value = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
             state.setdefault(int(number), {})[part] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    if len(state) != len(weights):
-        raise ValueError(f"{len(state)} of {len(weights)} moments")
+    moved = sum(weight.requires_grad for weight in weights)
+    if len(state) != moved:
+        raise ValueError(f"{len(state)} of {moved} moments")

@@ -53,6 +53,7 @@ def training_of(
     seed: int,
     consistency: float | None = None,
     method: Method | None = None,
+    embedding: int | None = None,
     split: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Training:
     """Settle everything that `fit` leaves open and lay the training out, ready to run; arguments as `fit`.
@@ -69,7 +70,7 @@ def training_of(
     objective = learning.loss()
     held_out = way.held_out if held_out is None else held_out
     training, held = split or held_out_examples(len(source), held_out, seed=seed, groups=groups)
-    network = _network(model, source.example_shape, num_classes, seed)
+    network = _network(model, source.example_shape, num_classes, seed, embedding)
     single_layer = sum(weight.requires_grad and weight.dim() > 1 for weight in network.parameters()) == 1
     augment = augmentation_for(
         way.augment if augment is None else augment, source.example_shape, single_layer=single_layer
@@ -131,11 +132,18 @@ def _refuse_mismatch(
     ])  # fmt: skip
 
 
-def _network(model: str | nn.Module, example_shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
+def _network(
+    model: str | nn.Module, example_shape: tuple[int, ...], num_classes: int, seed: int, embedding: int | None
+) -> nn.Module:
     if isinstance(model, str):
-        return build(model, example_shape=example_shape, num_classes=num_classes, seed=seed)
+        return build(model, example_shape=example_shape, num_classes=num_classes, seed=seed, embedding=embedding)
     if not isinstance(model, nn.Module):
         raise InputError(f"a model is a name or a torch module, but {type(model).__name__} came")
+    if embedding is not None:
+        raise InputError(
+            f"`embedding={embedding!r}` goes with a model's name, but a module came; build it with "
+            "`murk.models.build(name, embedding=...)`, or put `murk.models.Embedding` into your own"
+        )
     storages = [tensor.data_ptr() for tensor in model.state_dict().values() if tensor.numel()]
     if len(set(storages)) < len(storages):
         raise InputError("the module's weights share memory (tied weights), which a saved fit cannot hold; untie them")

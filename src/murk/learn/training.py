@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from murk.data import ImageSource
 from murk.errors import DataError, InputError, TrainingError
@@ -198,6 +199,15 @@ class Training:
             return losses
         return by_truth(losses, log_probs, self._known[index])
 
+    def posterior(self, index: Tensor) -> Tensor:
+        """Give P(class given votes) [B, K] of these examples by rows of evidence, all classes as likely before."""
+        probs = torch.softmax(self.targets.rows(index), dim=1)
+        if self._known is None:
+            return probs
+        truth = self._known[index]
+        sure = functional.one_hot(truth.clamp(min=0), self.targets.num_classes).to(probs.dtype)
+        return torch.where((truth >= 0)[:, None], sure, probs)
+
     @torch.no_grad()
     def _held_out_losses(self) -> np.ndarray:
         parts = [
@@ -215,11 +225,15 @@ class Training:
 
     def _averaged_logits(self, examples: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
         """Walk over examples in batches; give their indices and logits, not augmented."""
-        for start in range(0, len(examples), EVALUATION_BATCH):
-            index = torch.from_numpy(examples[start : start + EVALUATION_BATCH]).to(self.compute.device)
-            x = self.normalisation.prepare(self.images.batch(index, device=self.compute.device))
+        for index, x in self.walk(examples):
             with self.compute.autocast():
                 yield index, self.average(x)
+
+    def walk(self, examples: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give indices and batches of examples as the model reads them, not augmented."""
+        for start in range(0, len(examples), EVALUATION_BATCH):
+            index = torch.from_numpy(examples[start : start + EVALUATION_BATCH]).to(self.compute.device)
+            yield index, self.normalisation.prepare(self.images.batch(index, device=self.compute.device))
 
     def look(self, ended: bool, *, seconds: float, done: int) -> None:
         """Check the losses since the last look, close the epoch if it ended, and tell the callbacks."""
@@ -260,6 +274,7 @@ class Training:
 
     def _end_epoch(self) -> Epoch:
         number = self.step // self.steps_per_epoch
+        self._method.settle(self)
         held_out = self._held_out_losses()
         if not np.isfinite(held_out).all():
             self._stop("the held-out loss is not finite", step=self.step)

@@ -5,8 +5,12 @@ nor noise; they are sized by the shape of an example and the number of classes a
 """
 
 from murk.models.backbone import Backbone, backbone
+from murk.models.embedding import CosineHead, Embedding
 from murk.models.head import Classifier
 from murk.models.registry import build, names, options, tensor_shapes
 from murk.models.settings import ModelSettings
 
-__all__ = ["Backbone", "Classifier", "ModelSettings", "backbone", "build", "names", "options", "tensor_shapes"]
+__all__ = [
+    "Backbone", "Classifier", "CosineHead", "Embedding", "ModelSettings", "backbone", "build", "names", "options",
+    "tensor_shapes",
+]  # fmt: skip

@@ -12,8 +12,9 @@ from torch import nn
 from murk.errors import nearest, refuse
 from murk.models.architecture import Architecture
 from murk.models.convnet import CONV2, CONV3, CONV4, CONV6, ConvNet, ConvPlan
+from murk.models.embedding import CosineHead, Embedding
 from murk.models.head import Classifier
-from murk.models.option import Choice, Fraction, Option, OptionValue, Whole
+from murk.models.option import Choice, Fraction, Option, OptionValue, Whole, whole_number
 from murk.models.perceptron import HiddenLayers
 from murk.models.request import number_faults, shape_faults, shape_of
 from murk.models.resnet import RESNET18, RESNET34, SMALLEST_SIDE, ResNet, stem_for
@@ -117,7 +118,10 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None or key not in known}
 
 
-def build(name: str, *, example_shape: Sequence[int], num_classes: int, seed: int = 0, **options: Any) -> Classifier:
+def build(
+    name: str, *, example_shape: Sequence[int], num_classes: int, seed: int = 0, embedding: int | None = None,
+    **options: Any,
+) -> Classifier:  # fmt: skip
     """Build a model to the size of the data, with initial weights that depend on nothing but `seed`.
 
     The weights are drawn on the CPU from a generator of their own (see `seeded`): equal arguments give equal bits,
@@ -128,6 +132,8 @@ def build(name: str, *, example_shape: Sequence[int], num_classes: int, seed: in
         example_shape: (H, W, C) of the images in pixels and channels, or (D,) of the features.
         num_classes: number of classes K, 2 or more.
         seed: whole number in [0, 2**63).
+        embedding: None, or E: features are then E numbers of length one, to be searched by, and logits 20 times the
+            cosine of their angle to each class's direction (`murk.models.embedding`).
         **options: settings of this architecture, see `options(name)`; None takes the default.
             `width` (whole number): hidden units of an MLP, or channels of the first layer; others scale with it.
             `dropout` (number in [0, 1)): on dense layers; ConvNets drop half as much after each pool.
@@ -149,13 +155,13 @@ def build(name: str, *, example_shape: Sequence[int], num_classes: int, seed: in
         >>> model(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 10])
     """
-    settings = _settings(name, example_shape, num_classes, seed, options)
+    settings = _settings(name, example_shape, num_classes, seed, embedding, options)
     with seeded(int(seed)):
         return _made(settings)
 
 
 def tensor_shapes(
-    name: str, *, example_shape: Sequence[int], num_classes: int, **options: Any
+    name: str, *, example_shape: Sequence[int], num_classes: int, embedding: int | None = None, **options: Any
 ) -> dict[str, tuple[int, ...]]:
     """Tell the shape of every weight and buffer that `build` would make, without memory for any of them.
 
@@ -163,25 +169,31 @@ def tensor_shapes(
         >>> tensor_shapes("perceptron", example_shape=(64,), num_classes=10)
         {'head.weight': (10, 64), 'head.bias': (10,)}
     """
-    settings = _settings(name, example_shape, num_classes, 0, options)
+    settings = _settings(name, example_shape, num_classes, 0, embedding, options)
     with torch.device("meta"):
         return {key: tuple(tensor.shape) for key, tensor in _made(settings).state_dict().items()}
 
 
 def _settings(
-    name: str, example_shape: Sequence[int], num_classes: int, seed: int, options: Mapping[str, Any]
-) -> ModelSettings:
+    name: str, example_shape: Sequence[int], num_classes: int, seed: int, embedding: int | None,
+    options: Mapping[str, Any],
+) -> ModelSettings:  # fmt: skip
     given = _given(options)
-    refuse([*_faults(name, example_shape, given), *number_faults(num_classes, seed)])
+    refuse([
+        *_faults(name, example_shape, given), *number_faults(num_classes, seed),
+        Whole(None, optional=True).fault("embedding", embedding),
+    ])  # fmt: skip
     shape = tuple(int(side) for side in example_shape)
     values = _ARCHITECTURES[name].values(shape, given)
-    return ModelSettings(name, shape, int(num_classes), tuple(sorted(values.items())))
+    return ModelSettings(name, shape, int(num_classes), tuple(sorted(values.items())), whole_number(embedding))
 
 
 def _made(settings: ModelSettings) -> Classifier:
     features = _ARCHITECTURES[settings.name].features(settings.example_shape, **dict(settings.options))
-    head = nn.Linear(features.num_features, settings.num_classes)
-    return Classifier(features, head, settings=settings)
+    if settings.embedding is None:
+        return Classifier(features, nn.Linear(features.num_features, settings.num_classes), settings=settings)
+    embedding = Embedding(features, settings.embedding)
+    return Classifier(embedding, CosineHead(embedding.num_features, settings.num_classes), settings=settings)
 
 
 def _faults(name: str, example_shape: Sequence[int], given: Mapping[str, Any]) -> list[str]:

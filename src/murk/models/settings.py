@@ -20,6 +20,7 @@ class ModelSettings:
         example_shape: (H, W, C) of the images in pixels and channels, or (D,) of the features.
         num_classes: number of classes, 2 or more.
         options: the architecture's options and their values, sorted by name.
+        embedding: of how many numbers an embedding has that is to be searched by; None for features as they are.
 
     Example:
         >>> from murk.models import build
@@ -32,6 +33,7 @@ class ModelSettings:
     example_shape: tuple[int, ...]
     num_classes: int
     options: tuple[tuple[str, OptionValue], ...]
+    embedding: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON can hold them; `build(**settings.as_dict())` builds the same architecture."""
@@ -39,6 +41,7 @@ class ModelSettings:
             "name": self.name,
             "example_shape": list(self.example_shape),
             "num_classes": self.num_classes,
+            **({} if self.embedding is None else {"embedding": self.embedding}),
             **dict(self.options),
         }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from murk.errors import InputError, name_fault, refuse
 from murk.learn.method import Method
+from murk.learn.methods.arcface import ArcFace
 from murk.learn.methods.averaging import Averaging
 from murk.learn.methods.co_teaching import CoTeaching
 from murk.learn.methods.cross_entropy import CrossEntropy
@@ -16,9 +17,11 @@ from murk.learn.methods.evidence import EvidenceMethod
 from murk.learn.methods.forward import Forward
 from murk.learn.methods.gce import Gce
 from murk.learn.methods.label_smoothing import LabelSmoothing
+from murk.learn.methods.metric import Metric
 from murk.learn.methods.mixup import Mixup
 from murk.learn.methods.penalty import Penalty
 from murk.learn.methods.sam import JSam, LSam, NSam, OneSam
+from murk.learn.methods.same_class import SameClass
 from murk.learn.methods.soft_labels import SoftLabels
 from murk.learn.methods.sop import Sop
 
@@ -27,7 +30,7 @@ __all__ = ["METHODS", "method_named"]
 METHODS: dict[str, type[Method]] = {
     method.name: method
     for method in (CrossEntropy, Averaging, SoftLabels, LabelSmoothing, Forward, Gce, Mixup, Elr, CoTeaching, Sop,
-                   NSam, OneSam, LSam, JSam, Penalty, EvidenceMethod)
+                   NSam, OneSam, LSam, JSam, Penalty, EvidenceMethod, ArcFace, Metric, SameClass)
 }  # fmt: skip
 
 
