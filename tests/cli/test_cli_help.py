@@ -49,7 +49,7 @@ def test_the_commands_are_those_that_the_documents_name():
     assert set(COMMANDS) == {
         "murk demo", "murk data list", "murk data fetch", "murk data show", "murk dilute", "murk train",
         "murk predict", "murk study run", "murk study resume", "murk study status", "murk study results",
-        "murk study import", "murk reproduce", "murk audit", "murk plan",
+        "murk study import", "murk reproduce", "murk audit", "murk plan", "murk embed",
     }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def a_study(murk, tmp_path):
 
 @pytest.fixture
 def a_fit(murk):
-    """The folder that the example of `murk predict` is about."""
+    """The folder that the examples of `murk predict` and `murk embed` are about."""
     assert murk("train digits --alpha 1 --model perceptron --epochs 1 -o run").exit_code == 0
 
 
@@ -89,7 +89,7 @@ def test_examples_run(murk, name, request):
         request.getfixturevalue("given_labels")
     if name.startswith("murk study"):
         request.getfixturevalue("a_study")
-    if name == "murk predict":
+    if name in ("murk predict", "murk embed"):
         request.getfixturevalue("a_fit")
     program, *words = shlex.split(f"{example_of(name)} {SMALLER.get(name, '')}")
     outcome = murk("", *words)

@@ -28,8 +28,14 @@ def test_a_method_is_part_of_a_runs_name_and_its_defaults_are_written_out() -> N
     assert (resolved["method"], resolved["loss"]) == ("elr:pull=3.0,momentum=0.7", None)
 
 
+def test_an_embedding_is_part_of_a_runs_name_and_of_its_network() -> None:
+    assert len({named(), named(embedding=8), named(embedding=16)}) == 3
+    found = compute_run(resolve(Setting(**TINY, embedding=8, method="arcface"), device="cpu"))  # type: ignore[arg-type]
+    assert found.outcome["estimates"]["accuracy"]["value"] > 0.2
+
+
 def test_runs_from_before_there_were_methods_keep_their_names() -> None:
-    assert not {"method", "watch"} & resolve(Setting(**TINY), device="cpu").keys()  # type: ignore[arg-type]
+    assert not {"embedding", "method", "watch"} & resolve(Setting(**TINY), device="cpu").keys()  # type: ignore[arg-type]
 
 
 def test_a_run_by_a_method_is_computed_and_says_what_the_best_epoch_on_clean_labels_would_have_been() -> None:

@@ -70,7 +70,7 @@ def advised(
         settings.model if network is None else network, mixed.images, mixed.votes,
         noise=known_noise(mixed.noise, settings.weigh_as), groups=groups_of_run(data.dataset, mixed),
         known=known_of(settings, mixed.truth(data.dataset.train.labels)), consistency=settings.consistency,
-        device=device, seed=settings.seed, **asked,
+        embedding=settings.embedding, device=device, seed=settings.seed, **asked,
     )  # fmt: skip
     print_remark(told.sentence(batch=batch, rate=rate))
     return replace(

@@ -11,6 +11,7 @@ from murk.cli.audit import audit
 from murk.cli.catalog import data_app
 from murk.cli.demo import demo
 from murk.cli.dilute import dilute
+from murk.cli.embed import embed
 from murk.cli.failure import Commands
 from murk.cli.plan import plan
 from murk.cli.predict import predict
@@ -49,6 +50,7 @@ app.add_typer(data_app, name="data")
 app.command(epilog="Example: murk dilute digits --alpha 20 --seed 0 -o votes.parquet")(dilute)
 app.command(epilog="Example: murk train digits --noise dilution:20 --model mlp1 --epochs 40 --seed 0 -o run")(train)
 app.command(epilog="Example: murk predict run digits -o predictions.parquet")(predict)
+app.command(epilog="Example: murk embed run digits -o embeddings.npy")(embed)
 app.command(epilog="Example: murk audit --probs probs.npy --labels labels.npy --sample 200 -o audit")(audit)
 app.command(epilog="Example: murk plan digits --noise symmetric:.4 --target .95 --cost-label .02 --cost-clean .4")(plan)
 app.add_typer(study_app, name="study")

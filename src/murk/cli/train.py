@@ -14,7 +14,7 @@ import typer
 
 from murk.cli.advice import AUTO, BatchSize, LearningRate, advised, number_or_auto, refuse_advice
 from murk.cli.failure import kept_on_interrupt
-from murk.cli.network import MODEL_HELP, AllowImport, imported_network, model_for, refuse_model
+from murk.cli.network import MODEL_HELP, AllowImport, imported, imported_network, model_for, refuse_model
 from murk.cli.noise import chosen_noise, refuse_noise
 from murk.cli.options import (
     Alpha,
@@ -115,6 +115,9 @@ def train(
         float | None,
         typer.Option("--consistency", min=0, help="Weight of the disagreement of two views of an image; 1, if any."),
     ] = None,
+    embedding: Annotated[
+        int | None, typer.Option("--embedding", min=1, help="Numbers of length one to search images by (`murk embed`).")
+    ] = None,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32, bfloat16.")] = "auto",
     seed: Seed = 0,
     device: Device = "auto",
@@ -130,6 +133,8 @@ def train(
     refuse_out(out, place, source)
     _refuse_foreign(out)
     refuse_model(model, frozen=frozen, allow_import=allow_import)
+    refuse(["--embedding goes with a model of murk's; `murk embed` hands out a backbone's own features"
+            if embedding is not None and imported(model) else ""])  # fmt: skip
     noise, weigh_as = (None, noise) if noise in FOUND else (noise, weigh_as)
     loss = "evidence" if loss is None and method is None else loss
     auto = AUTO in (batch_size, learning_rate)
@@ -137,7 +142,7 @@ def train(
         model=model, method=method, loss=loss, weigh_as=weigh_as, epochs=epochs,
         batch_size=number_or_auto("--batch-size", batch_size, int),
         learning_rate=number_or_auto("--learning-rate", learning_rate, float), held_out=held_out, augment=augment,
-        consistency=consistency, precision=precision, seed=seed,
+        consistency=consistency, precision=precision, embedding=embedding, seed=seed,
     )  # fmt: skip
     _refuse_unchanged_views(settings)
     refuse_advice(settings, wanted=auto)

@@ -95,7 +95,7 @@ def _resolved(setting: Setting, device: str, attempts: _Attempts) -> dict[str, A
     plain = {**asdict(setting), **asdict(recipe), **network.options}
     del plain["passes"]
     plain["loss"] = None if plain["method"] else plain["loss"]  # a method has its own
-    for name in ("consistency", "method", "watch"):
+    for name in ("consistency", "embedding", "method", "watch"):
         if not plain[name]:
             del plain[name]  # runs from before there was such a setting keep their names
     return {

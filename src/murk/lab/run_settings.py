@@ -15,7 +15,7 @@ __all__ = ["FOUND", "WEIGH_AS", "RunSettings"]
 FOUND = ("auto", "auto:one-right", "auto:dependent")
 WEIGH_AS = ("given", "independent", "untold", *FOUND)
 NEED_NOISE = ("evidence", "composite", "h-alpha")
-MODEL_OPTIONS = ("width", "norm", "dropout", "stem")
+MODEL_OPTIONS = ("width", "norm", "dropout", "stem", "embedding")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class RunSettings:
         norm: "none", "batch" or "group".
         dropout: in [0, 1).
         stem: of a ResNet, "auto", "cifar" or "imagenet".
+        embedding: numbers of an embedding to search by, >= 1.
         seed: of the training, and of the votes where they are drawn, >= 0.
 
     Raises:
@@ -66,6 +67,7 @@ class RunSettings:
     norm: str | None = None
     dropout: float | None = None
     stem: str | None = None
+    embedding: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

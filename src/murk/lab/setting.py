@@ -92,6 +92,7 @@ class Setting(RunSettings):
     norm: Literal["none", "batch", "group"] | None = None
     dropout: Annotated[float, Field(ge=0, lt=1, strict=True)] | None = None
     stem: Literal["auto", "cifar", "imagenet"] | None = None
+    embedding: Count | None = None
     seed: Whole = 0
 
     def __post_init__(self) -> None:
