@@ -34,7 +34,7 @@ OUT = Path("out/paper")
 def reproduce(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME...", help="fig1 to fig11, rates, claims, all; or methods, sam, law."),
+        typer.Argument(metavar="NAME...", help="fig1 to fig11, rates, claims, all; or methods, sam, law, retrieval."),
     ],
     size: Annotated[str, typer.Option("--size", help="smoke (a check that it runs), small, or full.")] = "small",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures, numbers and the page.")] = OUT,

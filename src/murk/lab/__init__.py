@@ -6,7 +6,7 @@ from murk.lab.driver import StudyProgress, run_study
 from murk.lab.executors import Executor, Here, Processes, RayCluster
 from murk.lab.mixed import Mixture, mixture
 from murk.lab.own_data import own_data
-from murk.lab.repeats import mean_difference, mean_over_runs, student_mean
+from murk.lab.repeats import mean_difference, mean_over_runs, mean_ratio, student_mean
 from murk.lab.resolve import resolve, run_id
 from murk.lab.result import SCHEMA_VERSION, Predictions, Result, read_result, write_result
 from murk.lab.run import Run, run_training
@@ -43,6 +43,7 @@ __all__ = [
     "compute_run",
     "mean_difference",
     "mean_over_runs",
+    "mean_ratio",
     "mixture",
     "own_data",
     "read_result",

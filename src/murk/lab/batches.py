@@ -53,7 +53,7 @@ def _shared(settings: Mapping[str, Any]) -> str:
 def _pay(group: Sequence[StoredRun]) -> bool:
     settings = group[0].settings
     alone = settings["source"] != "copies" or settings["precision"] != "float32" or "consistency" in settings
-    alone = alone or settings["weigh_as"] in FOUND or "method" in settings or "watch" in settings
+    alone = alone or settings["weigh_as"] in FOUND or not settings.keys().isdisjoint(("method", "searched", "watch"))
     if alone or len(group) < 2:
         return False
     data = data_facts(settings["data"])

@@ -20,6 +20,7 @@ from murk.lab.identity import noise_sha256
 from murk.lab.mixed import Mixture, mixture
 from murk.lab.resolve import SOURCES, noise_of, train_settings
 from murk.lab.run import Run, run_together, run_training
+from murk.lab.searched import measure_search, parted
 from murk.learn.checkpoint import checkpoint_files
 from murk.learn.progress import TRAINING, Progress
 from murk.measure import accuracy
@@ -59,6 +60,7 @@ def compute_run(resolved: Mapping[str, Any], *, device: str = "auto", checkpoint
     """
     dataset, mixed = prepared(resolved)
     settled, started = _device(device, resolved), time.monotonic()
+    searched = tuple(resolved.get("searched") or ())
 
     watch = _Watch(dataset.test) if resolved.get("watch") else None
     keep = checkpoint if watch is None else None  # what was seen before a kill is gone
@@ -69,7 +71,12 @@ def compute_run(resolved: Mapping[str, Any], *, device: str = "auto", checkpoint
             last_checkpoint=False, data={}, callbacks=(callback, *(() if watch is None else (watch,))),
         )  # fmt: skip
 
-    computed = outcome_of(_going_on(train, keep), seconds=time.monotonic() - started)
+    run = _going_on(train, keep)
+    computed = outcome_of(run, seconds=time.monotonic() - started)
+    if searched:
+        unseen = parted(dataset_of(resolved["data"]), searched)[1]
+        found = measure_search(run.fit, unseen, device=settled)
+        computed.outcome["estimates"].update({name: each.to_dict() for name, each in found.items()})
     if watch is not None:
         best = accuracy(dataset.test.labels, np.eye(dataset.num_classes)[max(watch.seen, key=watch.right)])
         computed.outcome["estimates"]["accuracy_best"] = best.to_dict()
@@ -170,6 +177,11 @@ def prepared(resolved: Mapping[str, Any]) -> tuple[Dataset, Mixture]:
     """
     whole = dataset_of(resolved["data"])
     _refuse_other_data(resolved["data"], resolved["data_sha256"])
+    if resolved.get("searched"):
+        whole, _ = parted(whole, resolved["searched"])
+        if resolved["train_size"] > len(whole.train):
+            raise InputError(f"the classes that are not searched have {len(whole.train):,} training images, but "
+                             f"{resolved['train_size']:,} were asked for")  # fmt: skip
     order = permutation(resolved["seed"], "training images", len(whole.train))
     chosen, rest = np.sort(order[: resolved["train_size"]]), order[resolved["train_size"] :]
     everything = len(chosen) == len(whole.train)

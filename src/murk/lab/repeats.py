@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from murk.errors import refuse
 from murk.measure import Estimate
 
-__all__ = ["mean_difference", "mean_over_runs", "student_mean"]
+__all__ = ["mean_difference", "mean_over_runs", "mean_ratio", "student_mean"]
 
 
 def mean_over_runs(values: Sequence[float], *, confidence_level: float = 0.95, resolution: float = 0.0) -> Estimate:
@@ -77,6 +77,41 @@ def mean_difference(
     mean, half = _student(differences, confidence_level, least_deviation=resolution)
     method = f"mean difference over {len(common)} seeds, Student t"
     return Estimate(mean, mean - half, mean + half, confidence_level, method)
+
+
+def mean_ratio(values: Mapping[int, float], others: Mapping[int, float], *, confidence_level: float = 0.95) -> Estimate:
+    """Estimate the ratio of one setting's mean to another's, from runs of the same seed.
+
+    The interval holds every r at which the mean of value - r other is within t standard errors of zero (Fieller); where
+    the others' mean may be nothing, it has no end.
+
+    Args:
+        values: one number a seed.
+        others: likewise; at least 2 seeds in common, the others are left out.
+        confidence_level: in (0, 1).
+
+    Raises:
+        InputError: fewer than two seeds in common, a mean of others that is zero, or a level out of range.
+
+    Example:
+        >>> print(mean_ratio({0: 0.1, 1: 0.12, 2: 0.14}, {0: 0.41, 1: 0.39, 2: 0.4}))
+        0.300 (0.168 to 0.436, 95 %)
+
+    Source: Fieller 1954.
+    """
+    common = sorted(values.keys() & others.keys())
+    pairs = np.array([(values[seed], others[seed]) for seed in common]).reshape(-1, 2)
+    top, bottom = pairs.mean(axis=0) if len(pairs) else (0.0, 0.0)
+    refuse([_count_fault(pairs[:, 0]), _level_fault(confidence_level),
+            "a ratio to a mean of zero is none" if len(pairs) and bottom == 0 else ""])  # fmt: skip
+    reach = float(stdtrit(len(pairs) - 1, (1 + confidence_level) / 2)) ** 2 / len(pairs)
+    spread = np.cov(pairs.T) * reach
+    a, b, c = bottom**2 - spread[1, 1], top * bottom - spread[0, 1], top**2 - spread[0, 0]
+    root = max(b**2 - a * c, 0.0) ** 0.5
+    low, high = ((b - root) / a, (b + root) / a) if a > 0 else (-math.inf, math.inf)
+    ratio = float(top / bottom)
+    method = f"ratio of means over {len(common)} seeds, Fieller with Student t"
+    return Estimate(ratio, min(low, ratio), max(high, ratio), confidence_level, method)
 
 
 def student_mean(values: Sequence[float], *, confidence_level: float = 0.95) -> Estimate:

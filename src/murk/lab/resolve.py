@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from murk.data import ENTRIES
@@ -14,6 +14,7 @@ from murk.errors import InputError, name_fault, refuse
 from murk.lab.data_facts import DataFacts, data_facts
 from murk.lab.identity import noise_sha256
 from murk.lab.run_settings import FOUND, RunSettings
+from murk.lab.searched import classes_searched
 from murk.lab.setting import Setting
 from murk.learn.augment import augmentation_for
 from murk.learn.device import settle_compute
@@ -75,6 +76,12 @@ def _resolved(setting: Setting, device: str, attempts: _Attempts) -> dict[str, A
     if data is None:
         attempts.made(lambda: options(setting.model))  # its name is all that can be checked without the data
         return None
+    if setting.searched is not None:
+        classes = attempts.made(partial(classes_searched, setting.searched, data.num_classes, seed=setting.seed))
+        if classes is None:
+            return None
+        setting = replace(setting, searched=classes)
+        data = replace(data, num_classes=data.num_classes - len(classes))
     noise = attempts.made(lambda: noise_of(asdict(setting), data.num_classes))
     if noise is not None:
         setting = canonical(setting, noise)
@@ -95,7 +102,7 @@ def _resolved(setting: Setting, device: str, attempts: _Attempts) -> dict[str, A
     plain = {**asdict(setting), **asdict(recipe), **network.options}
     del plain["passes"]
     plain["loss"] = None if plain["method"] else plain["loss"]  # a method has its own
-    for name in ("consistency", "embedding", "method", "watch"):
+    for name in ("consistency", "embedding", "method", "searched", "watch"):
         if not plain[name]:
             del plain[name]  # runs from before there was such a setting keep their names
     return {

@@ -56,6 +56,8 @@ class Setting(RunSettings):
         source: where the noisy images come from: "copies", "same-set" (the training images again in turn), "fresh"
             (the images of the training set that `train_size` leaves over), "white", or the name of another set.
         passes: images shown in the whole training, about; in place of `epochs`.
+        searched: classes that are left out of training, and whose test images are then searched by the embedding; or
+            "random:COUNT:SPLIT", so many drawn under the seed. `train_size` and `test_size` count images of the others.
         watch: whether the outcome also holds the best accuracy on clean test labels that any epoch had, which nobody
             without such labels could have chosen; such a run does not go on from a checkpoint.
 
@@ -74,6 +76,7 @@ class Setting(RunSettings):
     noise: str | None = None
     source: str = "copies"
     passes: Count | None = None
+    searched: str | tuple[Whole, ...] | None = None
     watch: bool = False
     # the settings of RunSettings, with the names and ranges that a file is held to
     protocol: Annotated[str, _one_of("a protocol", PROTOCOLS)] = "evidence"
@@ -114,6 +117,10 @@ def _contradictions(given: Mapping[str, Any], *, unread: AbstractSet[str] = froz
         ({"epochs", "passes"}, not {"epochs", "passes"} <= said, "give epochs or passes, not both"),
         ({"source", "train_size"}, given.get("source") != "fresh" or "train_size" in said,
          "fresh images are those that train_size leaves over; give train_size"),
+        ({"searched", "train_size"}, "searched" not in said or "train_size" in said,
+         "searched classes leave fewer images to train on; give train_size"),
+        ({"searched", "source"}, "searched" not in said or given.get("source") == "copies",
+         "searched classes go with source copies"),
     ):  # fmt: skip
         if not goes_together and not names & unread:
             yield fault

@@ -20,6 +20,7 @@ from murk.paper import (
     law,
     methods,
     rates,
+    retrieval,
     sam,
 )  # fmt: skip
 from murk.paper.figure import Figure
@@ -33,8 +34,8 @@ FIGURES: dict[str, Figure] = {
 }  # fmt: skip
 """Those of the paper, which "all" means."""
 
-COMPARISONS: dict[str, Figure] = {module.FIGURE.name: module.FIGURE for module in (methods, sam, law)}
-"""What holds the field's methods against each other, and murk's own law; each runs by its own name alone."""
+COMPARISONS: dict[str, Figure] = {module.FIGURE.name: module.FIGURE for module in (methods, sam, law, retrieval)}
+"""What the paper has not: the field's methods, murk's own law, and search; each runs by its own name alone."""
 
 
 def figure_named(name: str) -> Figure:
