@@ -52,6 +52,13 @@ def test_few_steps_may_be_as_long_as_noise_alone_moves_weights_by_most_of_their_
     assert many.learning_rate < few.learning_rate / 3
 
 
+def test_evidence_is_never_advised_a_rate_below_the_usual_one() -> None:
+    noisy, clean = advice(100, "evidence", epochs=2000), advice(0, "evidence", epochs=2000)
+    assert noisy.scale.value > 20 * clean.scale.value
+    assert noisy.learning_rate == noisy.usual_learning_rate < clean.learning_rate
+    assert advice(100, "pairs", epochs=2000).learning_rate < noisy.learning_rate / 2
+
+
 def test_the_sentence_names_both_settings_and_how_sure_the_scale_is() -> None:
     said = advice(4, "pairs").sentence()
     assert f"Batches of {advice(4, 'pairs').batch_size} at" in said and "95 %" in said and "128 at 0.002" in said
