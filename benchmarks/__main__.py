@@ -1,8 +1,8 @@
 """Run the benchmarks, one after the other: about seven hours on two cores. Each writes its file in benchmarks/results.
 
 Those that need to be told where their data lies, or a rival, are left out, and run by themselves: weak_supervision
-FOLDER, label_errors FOLDER, annotators FOLDER, law STORE, methods STORE, audit_walk LABELS.npz PROBS.npz --work FOLDER,
-decision --work FOLDER.
+FOLDER, label_errors FOLDER, annotators FOLDER, law STORE, methods STORE, retrieval STORE,
+audit_walk LABELS.npz PROBS.npz --work FOLDER, decision --work FOLDER.
 
     python -m benchmarks [NAME ...]
 """
@@ -16,11 +16,12 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 NAMES = ("draws", "accuracy_from_votes", "decoding", "own_data", "sklearn_digits", "store_crash", "replicas",
          "training_speed", "mnist", "unknown_noise", "instance_noise", "time_to_accuracy", "unmixing_power",
-         "conformal", "learning_curves", "gradient_noise", "batch_advice", "purchases")  # fmt: skip
+         "conformal", "learning_curves", "gradient_noise", "batch_advice", "purchases", "neighbours")  # fmt: skip
 BY_THEMSELVES = {
     "weak_supervision": "FOLDER",
     "law": "STORE",
     "methods": "STORE",
+    "retrieval": "STORE",
     "label_errors": "FOLDER",
     "annotators": "FOLDER",
     "audit_walk": "LABELS.npz PROBS.npz --work FOLDER",

@@ -1,0 +1,110 @@
+"""Exact neighbours, beside scikit-learn's brute force: time side by side, and memory.
+
+Random directions, and clusters (a hundred of them, as embeddings of classes are): 60,000 by 60,000 of 128 numbers, the
+100 nearest of each, in turns, each in a process of its own; the rival is scikit-learn's `NearestNeighbors(algorithm=
+"brute")` on the same float32 rows of length one, with the Euclidean metric (its fast way, of the same order as
+cosines). Seconds without imports; memory is the largest RssAnon above that before the call.
+
+Written to results/neighbours.json. Two cores: eight minutes.
+
+    python benchmarks/neighbours.py [--size 60000] [--repeats 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from machine import machine
+
+RESULTS = Path(__file__).parent / "results" / "neighbours.json"
+NUMBERS, COUNT, CLUSTERS = 128, 100, 100
+WAYS, KINDS = ("murk", "scikit-learn"), ("random", "clusters")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", type=int, default=60_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--one", nargs=2)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(measured(*asked.one, size=asked.size)))
+        return
+    rows = []
+    for kind in KINDS:
+        told: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+        for _ in range(asked.repeats):
+            for way in WAYS:
+                line = [sys.executable, __file__, "--size", str(asked.size), "--one", way, kind]
+                told[way].append(json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout))
+                print(kind, way, told[way][-1], flush=True)
+        ours, theirs = ([each["seconds"] for each in told[way]] for way in WAYS)
+        ratios = [their / own for own, their in zip(ours, theirs, strict=True)]
+        rows.append({
+            "kind": kind, "size": asked.size, "seconds": ours, "scikit-learn's seconds": theirs,
+            "times as fast": [min(ratios), float(np.median(ratios)), max(ratios)],
+            "megabytes": [max(each["megabytes"] for each in told[way]) for way in WAYS],
+            "neighbours alike": told["murk"][0]["sum"] == told["scikit-learn"][0]["sum"],
+        })  # fmt: skip
+        RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    print(json.dumps(rows, indent=1))
+
+
+def measured(way: str, kind: str, *, size: int) -> dict[str, Any]:
+    """Search once, in this process."""
+    from sklearn.neighbors import NearestNeighbors
+
+    from murk.measure import nearest_neighbours
+
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(size, NUMBERS)).astype(np.float32)
+    if kind == "clusters":
+        table += 3 * rng.normal(size=(CLUSTERS, NUMBERS)).astype(np.float32)[rng.integers(0, CLUSTERS, size)]
+    table /= np.linalg.norm(table, axis=1, keepdims=True)
+    few = table[:500]
+    with Watched() as memory:
+        started = time.perf_counter()
+        if way == "murk":
+            found = nearest_neighbours(table, count=COUNT)[0]
+        else:
+            searched = NearestNeighbors(n_neighbors=COUNT + 1, algorithm="brute").fit(table)
+            found = searched.kneighbors(table)[1][:, 1:]
+        seconds = time.perf_counter() - started
+    # the sets of neighbours of some, as one number: rounding in float32 may exchange two, which is no difference here
+    return {"seconds": seconds, "megabytes": memory.most, "sum": int(np.sort(found[: len(few)], axis=1).sum())}
+
+
+class Watched:
+    """The largest RssAnon while it runs, in megabytes above that at its start."""
+
+    def __enter__(self) -> Watched:
+        self.most, self._ended, self._before = 0.0, threading.Event(), anonymous()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.02):
+            self.most = max(self.most, anonymous() - self._before)
+
+
+def anonymous() -> float:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    main()
