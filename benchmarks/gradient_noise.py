@@ -114,8 +114,12 @@ def left(noisy: list[float | None], clean: list[float | None]) -> str:
     """Say which part of a batch is left, with the interval of the noisy scale."""
     assert clean[0] is not None
     value, low, high = (np.inf if each is None else each / clean[0] for each in noisy)
-    ends = f"{low:,.0f} to {f'{high:,.0f}' if np.isfinite(high) else 'any'}"
-    return f"1/{value:,.0f} ({ends})" if np.isfinite(value) else f"- ({ends})"
+    ends = f"{rounded(low)} to {rounded(high) if np.isfinite(high) else 'any'}"
+    return f"1/{rounded(value)} ({ends})" if np.isfinite(value) else f"- ({ends})"
+
+
+def rounded(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
 
 
 if __name__ == "__main__":
