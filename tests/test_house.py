@@ -22,7 +22,7 @@ ORDER = (
 STRANGERS = {("models", "data"), ("models", "noise"), ("audit", "plan")}
 HEAVY = (
     "matplotlib", "altair", "vl_convert", "ray", "typer", "rich", "pyarrow", "pandas", "sklearn", "PIL", "datasets",
-    "lightning", "onnx", "onnxruntime", "onnxscript",
+    "lightning", "onnx", "onnxruntime", "onnxscript", "pytorch_metric_learning",
 )  # fmt: skip
 LONGEST = 400
 SOURCES = [path for part in ("src", "tests", "benchmarks") for path in sorted((ROOT / part).rglob("*.py"))]

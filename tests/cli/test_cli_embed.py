@@ -49,6 +49,7 @@ def test_images_without_labels_are_embedded_by_their_names(murk_json, trained, p
         ("embed nowhere digits -o found.npy", "there is no folder nowhere"),
         ("embed run nothing -o found.npy", "nothing"),
         ("train digits --alpha 2 --embedding 0 -o other", "--embedding"),
+        ("train digits --alpha 2 --method same-class -o other", "--embedding 64"),
         ("train digits --alpha 2 --embedding 8 --model torch.nn:Flatten --allow-import -o other", "murk embed"),
     ],
 )

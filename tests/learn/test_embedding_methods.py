@@ -16,8 +16,8 @@ from murk.learn.methods import METHODS, method_named
 from murk.learn.methods.arcface import log_probs_with_margin
 from murk.learn.methods.metric import LOSSES_OF_PAIRS
 from murk.learn.methods.same_class import together
-from murk.models import Classifier, CosineHead
-from murk.noise import Channel, Dilution
+from murk.models import Classifier, CosineHead, build
+from murk.noise import Channel, Dilution, Votes
 
 DIGITS = murk.load("digits")
 QUICK: dict[str, Any] = {"device": "cpu", "precision": "float32", "seed": 0}
@@ -102,6 +102,18 @@ def test_every_loss_of_pairs_brings_images_of_a_class_together(loss: str) -> Non
     found = murk.measure.retrieval(fit.embed(DIGITS.test), DIGITS.test.labels).map_at_r.value
     assert found > murk.measure.retrieval(pixels, DIGITS.test.labels).map_at_r.value + 0.05
     assert fit.evaluate(DIGITS.test).value > 0.8  # by class means
+
+
+@pytest.mark.parametrize("method", ["arcface", "arcface:votes='evidence'", "metric", "same-class"])
+def test_images_without_votes_move_nothing(method: str) -> None:
+    noise = Channel(np.full((10, 10), 0.01) + 0.9 * np.eye(10))
+    none = Votes.from_labels(np.full(len(DIGITS.train), -1), num_classes=10)
+    fit = murk.fit("mlp1", DIGITS.train, none, method=method, noise=noise, embedding=8, epochs=1, protocol="sgd",
+                   weight_decay=0.0, **QUICK)  # fmt: skip
+    start = build("mlp1", example_shape=(8, 8, 1), num_classes=10, embedding=8, seed=0)
+    assert isinstance(fit.model, Classifier)
+    for now, before in zip(fit.model.features.parameters(), start.features.parameters(), strict=True):
+        assert torch.allclose(now, before, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,29 @@ def test_intervals_cover_and_the_mean_of_estimates_is_what_true_labels_tell(nois
         assert held >= binom.ppf(1e-6, draws, 0.93), held
 
 
+def test_where_nearly_all_is_found_the_estimate_is_not_pulled_below() -> None:
+    middle, found = 30 * np.random.default_rng(9).normal(size=(CLASSES, 6)), []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        truth = rng.integers(0, CLASSES, 600)
+        table = middle[truth] + rng.normal(size=(600, 6))
+        found.append(recall_at_1_from_votes(table, EVEN.draw(truth, seed=seed), noise=EVEN))
+    value = np.array([each.value for each in found])
+    assert abs(value.mean() - 1) < 5 * value.std() / 200**0.5 < 0.05
+    assert sum(each.high >= 1 for each in found) >= binom.ppf(1e-6, 200, 0.93)
+
+
+def test_copies_of_a_few_images_are_few_answers() -> None:
+    rng, truth = np.random.default_rng(0), np.arange(1000) % 10
+    prototypes = rng.normal(size=(10, 4))
+    noise = Channel.symmetric(0.2, num_classes=10)
+    with pytest.raises(UndecidedError, match="as few as 10 parts"):
+        recall_at_1_from_votes(
+            prototypes[truth] + 1e-3 * rng.normal(size=(1000, 4)), truth, noise=noise, gallery=prototypes,
+            gallery_told=noise.draw(np.arange(10), seed=0),
+        )  # fmt: skip
+
+
 def test_one_who_never_errs_counts_as_true_labels_and_either_side_may_be_noisy() -> None:
     table, truth = drawn(0)
     sure = Channel(np.eye(CLASSES))
@@ -72,7 +95,7 @@ SURE, BOTH = Channel(np.eye(2)), Votes.from_labels([0, 1], num_classes=2)
         ([0, 1], SURE, {}, "expected Votes"),
         (Votes.from_labels([0, 1, 0], num_classes=2), SURE, {}, "each of 2 images"),
         (Votes.from_labels([0, -1], num_classes=2), SURE, {}, "image 1 of the queries has no vote"),
-        (BOTH, "symmetric", {}, "needs a Channel"),
+        (BOTH, "symmetric", {}, "Recall@1 from votes needs a Channel"),
         (BOTH, EVEN, {}, "5 classes, but the votes have 2"),
         (BOTH, Estimate(np.eye(2), np.eye(2), np.eye(2), 0.9, ""), {}, "T known"),
         (BOTH, SURE, {"gallery": np.eye(2)}, "or neither"),
@@ -85,9 +108,9 @@ def test_what_does_not_fit_is_refused(told: object, noise: object, more: dict[st
 
 
 def test_what_votes_do_not_tell_is_said() -> None:
-    table, truth = drawn(2, size=60)
+    table, truth = drawn(2)
     hopeless = Channel.symmetric(0.75, num_classes=CLASSES)
-    with pytest.raises(UndecidedError, match="cannot say"):
+    with pytest.raises(UndecidedError, match="cannot say: by these votes"):
         recall_at_1_from_votes(table, hopeless.draw(truth, seed=0), noise=hopeless)
     same = Channel(np.full((CLASSES, CLASSES), 1 / CLASSES))
     with pytest.raises(UndecidedError, match="rows of T depend"):

@@ -72,19 +72,49 @@ def without(table: np.ndarray, truth: np.ndarray, one: int) -> np.ndarray:
     return left
 
 
-def test_intervals_rest_on_each_images_influence_as_leaving_it_out_tells() -> None:
-    table, truth = drawn(np.random.default_rng(3), size=32, apart=0.8)
+@pytest.mark.parametrize("sizes", [(8, 8, 8, 8), (12, 7, 4, 3)])
+def test_intervals_rest_on_each_images_influence_as_leaving_it_out_tells(sizes: tuple[int, ...]) -> None:
+    rng, middle = np.random.default_rng(3), np.random.default_rng(9).normal(size=(4, 8))
+    truth = np.repeat(np.arange(4), sizes)
+    table = 0.8 * middle[truth] + rng.normal(size=(len(truth), 8))
     found = retrieval(table, truth)
     influence = np.array([
-        found.by_query[one] + np.nansum(found.by_query - without(table, truth, one), axis=0) for one in range(32)
+        found.by_query[one] + np.nansum(found.by_query - without(table, truth, one), axis=0)
+        for one in range(len(truth))
     ])  # fmt: skip
     variance = sum(
-        8 / 7 * ((influence[truth == k] - influence[truth == k].mean(0)) ** 2).sum(0) for k in range(4)
-    ) / 32**2  # fmt: skip
+        count / (count - 1) * ((influence[truth == k] - influence[truth == k].mean(0)) ** 2).sum(0)
+        for k, count in enumerate(sizes)
+    ) / len(truth) ** 2  # fmt: skip
+    assert_interval(found, variance, size=len(truth))
+
+
+def test_influences_in_a_gallery_are_those_of_leaving_it_out() -> None:
+    rng, middle = np.random.default_rng(4), np.random.default_rng(9).normal(size=(3, 8))
+    truth, theirs = np.repeat(np.arange(3), (9, 5, 4)), np.repeat(np.arange(3), (6, 4, 5))
+    table, gallery = (0.8 * middle[each] + rng.normal(size=(len(each), 8)) for each in (truth, theirs))
+    found = retrieval(table, truth, gallery=gallery, gallery_labels=theirs)
+    without_one = [
+        retrieval(table, truth, gallery=np.delete(gallery, one, 0), gallery_labels=np.delete(theirs, one)).by_query
+        for one in range(len(theirs))
+    ]
+    influence = np.array([(found.by_query - each).sum(axis=0) for each in without_one])
+    variance = sum(
+        len(part) / (len(part) - 1) * ((part - part.mean(0)) ** 2).sum(0)
+        for values, classes in ((found.by_query, truth), (influence, theirs))
+        for part in (values[classes == k] for k in range(3))
+    ) / len(truth) ** 2  # fmt: skip
+    assert_interval(found, variance, size=len(truth))
+
+
+def assert_interval(found: Retrieval, variance: np.ndarray, *, size: int) -> None:
     for column, name in enumerate(MEASURES):
         told = getattr(found, name)
-        high = weighted_upper_limit(told.value, variance=variance[column], event_weight=1 / 32, confidence_level=0.95)
-        assert told.high == pytest.approx(high, abs=1e-9)
+        high, low = (
+            weighted_upper_limit(value, variance=variance[column], event_weight=1 / size, confidence_level=0.95)
+            for value in (told.value, 1 - told.value)
+        )
+        assert (told.low, told.high) == pytest.approx((1 - low, high), abs=1e-9)
 
 
 @pytest.mark.parametrize(("size", "classes", "apart"), [(80, 4, 1.0), (200, 20, 1.0), (80, 4, 4.0)])
@@ -97,6 +127,30 @@ def test_intervals_cover_what_images_drawn_anew_have(size: int, classes: int, ap
         truth = np.mean([each.value for each in told])
         held = sum(each.low <= truth <= each.high for each in told)
         assert held >= binom.ppf(1e-6, draws, 0.95), (name, held)
+
+
+@pytest.mark.parametrize(
+    ("queries", "gallery"),
+    [
+        (np.repeat(np.arange(20), 20), np.arange(20)),  # one right image for each query
+        (np.arange(50), np.repeat(np.arange(50), 10)),  # one query of each class
+        (np.arange(60), np.arange(60)),
+        (np.repeat(np.arange(50), 2), None),
+        (np.repeat(np.arange(4), [60, 20, 5, 2]), None),
+    ],
+)
+def test_intervals_cover_where_classes_have_few_images_or_unlike_numbers(
+    queries: np.ndarray, gallery: np.ndarray | None
+) -> None:
+    middle, rng, draws, found = np.random.default_rng(9).normal(size=(60, 8)), np.random.default_rng(6), 200, []
+    for _ in range(draws):
+        tables = [middle[each] + rng.normal(size=(len(each), 8)) for each in (queries, gallery) if each is not None]
+        more = {} if gallery is None else {"gallery": tables[1], "gallery_labels": gallery}
+        found.append(retrieval(tables[0], queries, **more))
+    for name in MEASURES:
+        told = [getattr(each, name) for each in found]
+        truth = np.mean([each.value for each in told])
+        assert sum(each.low <= truth <= each.high for each in told) >= binom.ppf(1e-6, draws, 0.95), name
 
 
 def test_intervals_of_queries_against_a_gallery_cover_too() -> None:
@@ -118,6 +172,13 @@ def test_classes_renamed_and_images_in_another_order_change_nothing() -> None:
     assert values(again) == pytest.approx(values(retrieval(table, truth)))
 
 
+def test_classes_may_have_any_numbers() -> None:
+    table, truth = drawn(np.random.default_rng(7), size=40)
+    ids = np.array([10**11, 3, 2**63 - 1, 0])[truth]
+    assert values(retrieval(table, ids)) == values(retrieval(table, truth))
+    assert values(retrieval(table, ids.astype(np.uint64) + 2**63 - 1)) == values(retrieval(table, truth))
+
+
 def test_images_alone_of_their_class_are_left_out_and_said() -> None:
     found = retrieval(np.eye(5), [0, 0, 1, 1, 2])
     assert (found.queries, found.left_out) == (4, 1) and "1 left out, alone of their class" in str(found)
@@ -128,6 +189,7 @@ def test_images_alone_of_their_class_are_left_out_and_said() -> None:
     ("arguments", "said"),
     [
         ({"labels": [0, 1, 2]}, "no query has another image of its class"),
+        ({"labels": [4, 4, 4]}, "all images are of one class"),
         ({"labels": [0, 0, -1]}, "number 2 is -1"),
         ({"labels": [0, 0]}, "labels are 3 integers"),
         ({"labels": [0.0, 0.0, 1.0]}, "labels are 3 integers"),

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,17 @@ def test_a_gallery_in_order_of_its_classes_is_searched_as_exactly_as_a_shuffled_
 def test_what_cannot_be_searched_is_refused(queries: list[float], gallery: object, count: int, said: str) -> None:
     with pytest.raises(InputError, match=said):
         nearest_neighbours(queries, gallery, count=count)
+
+
+def test_copies_and_embeddings_that_have_collapsed_do_not_fill_the_memory() -> None:
+    rng = np.random.default_rng(4)
+    table = np.concatenate([np.ones((4000, 64)), rng.normal(size=(1000, 64))]) + 1e-9 * rng.normal(size=(5000, 1))
+    tracemalloc.start()
+    found, _ = nearest_neighbours(table[:100], table, count=50)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 150e6  # in one piece it would be 100 x 4,000 x 64 x 8 = 205 million bytes, and as many again
+    assert (found < 4000).all()
 
 
 def test_lengths_at_the_ends_of_double_precision_do_not_matter() -> None:

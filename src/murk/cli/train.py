@@ -134,7 +134,7 @@ def train(
     _refuse_foreign(out)
     refuse_model(model, frozen=frozen, allow_import=allow_import)
     refuse(["--embedding goes with a model of murk's; `murk embed` hands out a backbone's own features"
-            if embedding is not None and imported(model) else ""])  # fmt: skip
+            if embedding is not None and imported(model) else "", _embedding_fault(method, embedding)])  # fmt: skip
     noise, weigh_as = (None, noise) if noise in FOUND else (noise, weigh_as)
     loss = "evidence" if loss is None and method is None else loss
     auto = AUTO in (batch_size, learning_rate)
@@ -171,6 +171,14 @@ def train(
         print_json({"out": str(out), **result.to_dict()})
     else:
         _print_result(result, data.told, out)
+
+
+def _embedding_fault(method: str | None, embedding: int | None) -> str:
+    """Say that a method needs an embedding, or nothing; of a method that is none something else says so."""
+    kind = METHODS.get((method or "").partition(":")[0])
+    if kind is None or not kind.trains_embeddings or embedding is not None:
+        return ""
+    return f"--method {method} trains an embedding; say of how many numbers: --embedding 64"
 
 
 def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, out: Path, **compute: Any) -> Result:

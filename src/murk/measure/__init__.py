@@ -24,8 +24,8 @@ from murk.measure.neighbours import Neighbours, find_neighbours
 from murk.measure.noisy_retrieval import recall_at_1_from_votes
 from murk.measure.posterior import posterior
 from murk.measure.range import Range
-from murk.measure.retrieval import Retrieval, retrieval
 from murk.measure.search import nearest_neighbours
+from murk.measure.search_quality import Retrieval, retrieval
 from murk.measure.shortlist import TopK
 from murk.measure.stratified import stratified_share
 from murk.measure.transition import estimate_transition

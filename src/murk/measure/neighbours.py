@@ -121,7 +121,7 @@ def _strangeness(distance: np.ndarray) -> np.ndarray:
 
 def _directions(embeddings: Any, count: int) -> np.ndarray:
     refuse([whole_fault(count, lowest=3, what="count of neighbours")])
-    return directions(embeddings, least_rows=count + 1).astype(np.float32)
+    return directions(embeddings, least_rows=count + 1, dtype=np.float32)
 
 
 def _dimension(distance: np.ndarray) -> float:

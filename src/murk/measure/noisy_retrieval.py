@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from murk.errors import InputError, UndecidedError, refuse
 from murk.measure.estimate import Estimate, level_fault
@@ -20,6 +20,8 @@ from murk.noise import Votes
 __all__ = ["recall_at_1_from_votes"]
 
 WIDEST = 0.5  # an interval wider than that says nothing that could be used
+FEWEST_PARTS = 20.0
+METHOD = "through the inverse of T; Student t over parts that share votes"
 
 
 def recall_at_1_from_votes(
@@ -29,9 +31,9 @@ def recall_at_1_from_votes(
     """Estimate Recall@1, the share of queries whose nearest neighbour is of their class, from noisy votes.
 
     With W such that T W = I, votes of two images are worth sum_k W[v, k] W[v', k] together: in the mean 1 if both are
-    of one class and 0 if not, whatever the classes are. The estimate is the mean over queries and their nearest; the
-    interval is normal, its variance that of sums over images that hang together as each other's nearest, widened by one
-    more pair.
+    of one class and 0 if not, whatever the classes are. The estimate is the mean over queries and their nearest; cut
+    off at 0 or 1 it would be biased, so that it may lie a little beyond. The interval is Student's, its variance that
+    of sums over images that hang together as each other's nearest, widened by one more pair.
 
     The votes must not have trained the embeddings: a network brings images together whose votes are wrong alike. Lay
     some aside, or measure others.
@@ -47,8 +49,8 @@ def recall_at_1_from_votes(
     Raises:
         InputError: no votes at all, images without votes, or what `nearest_neighbours` or `accuracy_from_votes`
             refuses.
-        UndecidedError: votes so few or so noisy that the interval would be wider than half, or rows of T that depend on
-            each other.
+        UndecidedError: votes so few or so noisy that the interval would be wider than half, images that all hang
+            together in fewer than twenty parts (copies of a few), or rows of T that depend on each other.
 
     Example:
         >>> from murk.noise import Channel
@@ -74,28 +76,38 @@ def recall_at_1_from_votes(
     ours = _worth(told, noise, len(found), what="queries")
     theirs = ours if among else _worth(gallery_told, noise, len(read_array(gallery, what="gallery")), what="gallery")
     value = np.einsum("nk,nk->n", ours, theirs[found])
-    size, mean = len(value), float(value.mean())
-    # two queries count as one where they share a vote: each other's nearest, or of the same image
-    edges = (np.arange(size), found if among else size + found)
-    images = size if among else size + len(theirs)
-    _, together = connected_components(coo_array((np.ones(size), edges), shape=(images, images)), directed=False)
-    sums = np.bincount(together[:size], weights=value - mean)
-    count = len(np.unique(together[:size]))
-    variance = float((sums**2).sum()) / size**2 * count / max(count - 1, 1)
-    spread = (variance + (float(np.abs(value).max()) / size) ** 2) ** 0.5
-    reach = float(ndtri((1 + confidence_level) / 2)) * spread
-    told_value, low, high = (float(np.clip(each, 0, 1)) for each in (mean, mean - reach, mean + reach))
-    if min(1.0, mean + reach) - max(0.0, mean - reach) > WIDEST or count < 2:
+    mean = float(value.mean())
+    variance, parts = _of_parts(value - mean, found if among else len(found) + found)
+    spread = (variance + (float(np.abs(value).max()) / len(value)) ** 2) ** 0.5
+    reach = float(stdtrit(max(parts - 1, 1e-9), (1 + confidence_level) / 2)) * spread
+    low, high = max(mean - reach, 0.0), min(mean + reach, 1.0)
+    if parts < FEWEST_PARTS or high - low > WIDEST:
+        why = (f"the neighbours hang together in as few as {parts:.0f} parts, of which each is one answer" if
+               parts < FEWEST_PARTS else f"by these votes Recall@1 is between {low:.2f} and {high:.2f}")  # fmt: skip
         raise UndecidedError(
-            f"cannot say: by these votes Recall@1 is between {low:.2f} and {high:.2f}, too few for such noise; give "
-            "more votes, or label some of the images cleanly and use `retrieval` on those"
+            f"cannot say: {why}; give more votes or images, or label some of the images cleanly and use `retrieval` on "
+            "those"
         )
-    return Estimate(told_value, low, high, confidence_level, "through the inverse of T; normal over connected pairs")
+    return Estimate(mean, min(low, mean), max(high, mean), confidence_level, METHOD)
+
+
+def _of_parts(away: Float[np.ndarray, " Q"], nearest: Int[np.ndarray, " Q"]) -> tuple[float, float]:
+    """Give the variance of the mean, and of how many parts it is: queries are one part where they share a vote.
+
+    They do where they are each other's nearest or have the same, and on through chains. Parts of unlike sizes count as
+    (sum n)^2 / sum n^2 alike ones.
+    """
+    size, images = len(away), int(nearest.max()) + 1 + len(away)
+    links = coo_array((np.ones(size), (np.arange(size), nearest)), shape=(images, images))
+    _, together = connected_components(links, directed=False)
+    sums, sizes = np.bincount(together[:size], weights=away), np.bincount(together[:size])
+    count = int((sizes > 0).sum())
+    return float((sums**2).sum()) / size**2 * count / max(count - 1, 1), float(size**2 / (sizes**2).sum())
 
 
 def _worth(told: Any, noise: Any, size: int, *, what: str) -> Float[np.ndarray, "N K"]:
     """Give, of each image and class, what is told: one for a true class, for votes what in the mean is that."""
-    reading = read_noise(noise)
+    reading = read_noise(noise, what="Recall@1 from votes")
     if reading.answers is not None:
         raise InputError("Recall@1 from votes needs T known, but an estimate came; give a Channel of it to take it so")
     if not isinstance(told, Votes):

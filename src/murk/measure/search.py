@@ -16,11 +16,14 @@ from murk.measure.predicted import read_array
 from murk.noise.draws import permutation
 from murk.noise.numbers import whole_fault
 
-__all__ = ["Gallery", "directions", "nearest_neighbours"]
+__all__ = ["Gallery", "directions", "nearest_neighbours", "read_sides"]
 
-BLOCK_VALUES = 1 << 24  # similarities at a time, over all threads
+BLOCK_VALUES = 1 << 23  # similarities at a time, over all threads
+FEWEST_ROWS = 32  # of a block: products of fewer are slow
+PAIRS = 1 << 15  # told apart in double precision at a time
+ROWS = 1 << 15  # brought to length one at a time
 SAMPLE = 2048  # of the gallery, by which it is told how similar the nearest are
-ROUNDING = 2.0**-21  # of similarities in float32, times the root of the dimension: far above what was seen
+ROUNDING = 2.0**-23  # of similarities in float32, times 2 + a quarter of the root of the dimension: twice what was seen
 
 
 def nearest_neighbours(
@@ -47,13 +50,8 @@ def nearest_neighbours(
         >>> found[:, 0].tolist(), bool(cosine[0, 0] > 0.99)
         ([1, 0, 1], True)
     """
-    among = gallery is None
-    rows = directions(queries, what="queries")
-    others = rows if among else directions(gallery, what="gallery")
     refuse([whole_fault(count, lowest=1, what="count of neighbours")])
-    if rows.shape[1] != others.shape[1]:
-        raise InputError(f"queries have {rows.shape[1]} numbers each, but the gallery {others.shape[1]}; embed both by "
-                         "one model")  # fmt: skip
+    rows, others, among = read_sides(queries, gallery)
     if count > len(others) - among:
         raise InputError(f"asked for {count} neighbours, but there are {len(others) - among}; ask for fewer")
     searched, found, similar = Gallery(others), [], []
@@ -66,8 +64,25 @@ def nearest_neighbours(
     return np.concatenate(found), np.concatenate(similar)
 
 
-def directions(embeddings: Any, *, what: str = "embeddings", least_rows: int = 0) -> Float[np.ndarray, "N D"]:
-    """Read embeddings and bring each row to length one, float64 [N, D].
+def read_sides(queries: Any, gallery: Any) -> tuple[Float[np.ndarray, "Q D"], Float[np.ndarray, "G D"], bool]:
+    """Read queries and gallery (None: the queries) as directions, and say whether the queries search themselves.
+
+    Raises:
+        InputError: as `nearest_neighbours`.
+    """
+    among = gallery is None
+    rows = directions(queries, what="queries")
+    others = rows if among else directions(gallery, what="gallery")
+    if rows.shape[1] != others.shape[1]:
+        raise InputError(f"queries have {rows.shape[1]} numbers each, but the gallery {others.shape[1]}; embed both by "
+                         "one model")  # fmt: skip
+    return rows, others, among
+
+
+def directions(
+    embeddings: Any, *, what: str = "embeddings", least_rows: int = 0, dtype: Any = np.float64
+) -> Float[np.ndarray, "N D"]:
+    """Read embeddings and bring each row to length one, in `dtype` [N, D].
 
     Raises:
         InputError: no table of numbers, too few rows or columns, or a row that is not finite or all zero.
@@ -77,16 +92,21 @@ def directions(embeddings: Any, *, what: str = "embeddings", least_rows: int = 0
         least = f" and N >= {least_rows}" if least_rows else ""
         raise InputError(f"expected {what}, numbers [N, D] with D >= 2{least}, but {table.dtype} of shape "
                          f"{table.shape} came")  # fmt: skip
-    table = table.astype(np.float64)
-    largest = np.abs(table).max(axis=1, keepdims=True, initial=0.0)
-    wrong = np.flatnonzero(~np.isfinite(largest[:, 0]) | (largest[:, 0] == 0))
-    if len(wrong):
+    found, wrong = np.empty(table.shape, dtype), []
+    for start in range(0, len(table), ROWS):
+        part = table[start : start + ROWS].astype(np.float64)
+        largest = np.maximum(part.max(axis=1), -part.min(axis=1))[:, None]
+        faulty = ~np.isfinite(largest[:, 0]) | (largest[:, 0] == 0)
+        wrong += (start + np.flatnonzero(faulty)).tolist()
+        largest[faulty] = 1.0
+        part /= largest  # lengths of very large or small numbers would leave double precision
+        part[faulty] = 1.0
+        found[start : start + ROWS] = part / np.linalg.norm(part, axis=1, keepdims=True)
+    if wrong:
         raise InputError(
             f"{what} are finite and not all zero, but row {wrong[0]} is not ({len(wrong)} such); leave them out"
         )
-    table /= largest  # lengths of very large or small numbers would leave double precision
-    table /= np.linalg.norm(table, axis=1, keepdims=True)
-    return np.asarray(table)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +125,14 @@ class Gallery:
         self._order = permutation(0, "gallery", len(table))
         self._place = np.argsort(self._order)
         self._columns = np.ascontiguousarray(table[self._order].astype(np.float32).T)
-        self._rounding = ROUNDING * table.shape[1] ** 0.5
+        self._rounding = ROUNDING * (2 + table.shape[1] ** 0.5 / 4)
 
     def search(
         self, rows: Float[np.ndarray, "Q D"], *, count: int, own: Int[np.ndarray, " Q"] | None
     ) -> Iterator[tuple[Int[np.ndarray, "B k"], Float[np.ndarray, "B k"]]]:
         """Walk over queries (directions) in blocks, in their order; `own` are their places in the gallery, left out."""
         threads = max((pool["num_threads"] for pool in threadpool_info()), default=1)
-        size = max(1, BLOCK_VALUES // (threads * max(len(self._table), 1)))
+        size = max(FEWEST_ROWS, BLOCK_VALUES // (threads * max(len(self._table), 1)))
         jobs = [
             _Job(rows[start : start + size], None if own is None else own[start : start + size], count)
             for start in range(0, len(rows), size)
@@ -160,7 +180,9 @@ class Gallery:
         unsure &= where < len(self._table)  # no filling
         exact = found.astype(np.float64)
         row, column = np.nonzero(unsure)
-        exact[row, column] = (self._table[where[row, column]] * job.rows[row]).sum(1)
+        for start in range(0, len(row), PAIRS):
+            one, at = row[start : start + PAIRS], column[start : start + PAIRS]
+            exact[one, at] = (self._table[where[one, at]] * job.rows[one]).sum(1)
         again = np.flatnonzero(unsure.any(1))
         order = np.lexsort((where[again], -exact[again]), axis=1)
         for each in (exact, where):

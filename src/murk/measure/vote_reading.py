@@ -220,7 +220,7 @@ def refuse_unlike(votes: Votes, noise: Any, reading: Reading) -> None:
         raise InputError(f"expected at least one vote, but none of {len(votes)} examples has any")
 
 
-def read_noise(noise: Any) -> Reading:
+def read_noise(noise: Any, *, what: str = "accuracy from votes") -> Reading:
     """Read noise of any kind; what it is of is not checked (`refuse_unlike`)."""
     answers = None
     if isinstance(noise, TransitionEstimate):
@@ -236,8 +236,7 @@ def read_noise(noise: Any) -> Reading:
         transitions = noise.transition.matrix()[None]
     else:
         raise InputError(
-            "accuracy from votes needs a Channel, a Dilution, Annotators, or an estimate of T, but "
-            f"{type(noise).__name__} came"
+            f"{what} needs a Channel, a Dilution, Annotators, or an estimate of T, but {type(noise).__name__} came"
         )
     singular = np.linalg.svd(transitions, compute_uv=False)
     condition = float((singular[:, 0] / np.maximum(singular[:, -1], 1e-300)).max())

@@ -42,7 +42,7 @@ class Embedding(FeatureModule):
 
 
 class CosineHead(nn.Linear):
-    """Logits 20 cos(angle to each class's direction): normalised softmax.
+    """Logits 20 cos(angle to each class's direction): normalised softmax; of what it reads only directions count.
 
     Source: Zhai and Wu 2019, arXiv 1811.12649, with its temperature of 1/20.
     """
@@ -52,5 +52,5 @@ class CosineHead(nn.Linear):
         super().__init__(in_features, out_features, bias=False)
 
     def forward(self, x: Float[Tensor, "B E"]) -> Float[Tensor, "B K"]:
-        """Logits of embeddings of length one."""
-        return SCALE * functional.linear(x.float(), functional.normalize(self.weight.float()))
+        """Logits of embeddings."""
+        return SCALE * functional.linear(functional.normalize(x.float()), functional.normalize(self.weight.float()))

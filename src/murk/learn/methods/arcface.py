@@ -20,6 +20,7 @@ from murk.models.embedding import SCALE
 __all__ = ["ArcFace", "log_probs_with_margin"]
 
 READINGS = ("pairs", "evidence")
+UNTOLD = 1e-6  # difference of probabilities
 
 
 @dataclass
@@ -68,7 +69,9 @@ class ArcFace(Method):
         log_probs = log_probs_with_margin(cosine, margin=self.margin, scale=self.scale)
         if self.votes == "pairs":
             return cross_entropy(log_probs, training.labels(batch)).mean()
-        return -(training.posterior(batch.index) * log_probs).sum(1).mean()
+        posterior = training.posterior(batch.index)
+        told = posterior.amax(1) - posterior.amin(1) > UNTOLD  # without votes there is nothing to pull at
+        return -(posterior * log_probs).sum(1)[told].sum() / len(told)
 
 
 def log_probs_with_margin(cosine: Float[Tensor, "B K"], *, margin: float, scale: float) -> Float[Tensor, "B K"]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from murk.errors import InputError
 from murk.learn.method import Batch, Course
@@ -42,7 +43,7 @@ def embedded(training: Course, batch: Batch) -> Tensor:
         training.logits(batch.x)
     finally:
         listening.remove()
-    return read[0].float()
+    return functional.normalize(read[0].float())
 
 
 @torch.no_grad()
@@ -62,7 +63,8 @@ def place_classes(training: Course, told: Callable[[Tensor], Tensor]) -> None:
     sums, total = torch.zeros_like(head.weight), torch.zeros_like(head.weight[0])
     shares, size = torch.zeros_like(head.weight[:, 0]), 0
     for index, x in training.walk(some):
-        embeddings, classes = average.features(x).to(sums.dtype), told(index).to(sums.dtype)
+        embeddings = functional.normalize(average.features(x).to(sums.dtype))
+        classes = told(index).to(sums.dtype)
         sums += classes.T @ embeddings
         total, shares, size = total + embeddings.sum(0), shares + classes.sum(0), size + len(index)
     directions = sums / max(size, 1) - torch.outer(shares / max(size, 1), total / max(size, 1))

@@ -1,4 +1,4 @@
-"""Retrieval: how well a search by embeddings finds images of the query's class."""
+"""Search quality: how well a search by embeddings finds images of the query's class."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from murk.errors import InputError, refuse
 from murk.measure.binomial import weighted_upper_limit
 from murk.measure.estimate import Estimate, level_fault
 from murk.measure.predicted import read_array
-from murk.measure.search import Gallery, directions
+from murk.measure.search import Gallery, read_sides
 
 __all__ = ["Retrieval", "retrieval"]
 
-BLOCK = 1 << 22  # ranks looked at, at a time
+BLOCK = 1 << 20  # ranks looked at, at a time
 METHOD = "jackknife over images, as queries and in the gallery, within classes; beta limits with one more event"
 
 
@@ -61,8 +61,9 @@ def retrieval(
     The intervals are for images drawn anew from these classes, as many of each. An image counts twice, as a query and
     as what others find: so each one's influence on the measure is found by leaving it out in both roles, and their
     spread within classes gives the variance. Queries resampled alone would cover less, for neighbours often are each
-    other's. That they cover is shown by simulation. Not promised: that other classes are found as well; measure several
-    splits for that.
+    other's. Where a query has a single right image, nothing is left without it: such classes count as wholes, and the
+    spread is that between them. That intervals cover is shown by simulation. Not promised: that other classes are found
+    as well; measure several splits for that.
 
     Args:
         embeddings: float [Q, D], of the queries; only directions count.
@@ -72,7 +73,8 @@ def retrieval(
         confidence_level: in (0, 1).
 
     Raises:
-        InputError: as `nearest_neighbours`; labels that are not known, or no query that has a right neighbour.
+        InputError: as `nearest_neighbours`; labels that are not known, a single class, or no query that has a right
+            neighbour.
 
     Example:
         >>> found = retrieval([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.9]], [0, 0, 1, 1, 2])
@@ -82,43 +84,51 @@ def retrieval(
     Source: Musgrave, Belongie, Lim 2020, arXiv 2003.08505 (the measures); Efron and Stein 1981 (the jackknife of what
         is no mean). The influences in closed form are derived.
     """
-    among = gallery is None
     refuse(
         [
             level_fault(confidence_level),
-            "give the gallery and its labels, or neither" if among != (gallery_labels is None) else "",
+            "give the gallery and its labels, or neither" if (gallery is None) != (gallery_labels is None) else "",
         ]
     )
-    rows = directions(embeddings)
-    truth = _known(labels, len(rows), what="labels")
-    others = rows if among else directions(gallery, what="gallery")
-    if others.shape[1] != rows.shape[1]:
-        raise InputError(f"queries have {rows.shape[1]} numbers each, but the gallery {others.shape[1]}; embed both by "
-                         "one model")  # fmt: skip
-    theirs = truth if among else _known(gallery_labels, len(others), what="labels of the gallery")
-    right = np.bincount(theirs, minlength=int(max(truth.max(initial=0), theirs.max(initial=0))) + 1)[truth] - among
+    rows, others, among = read_sides(embeddings, gallery)
+    truth, theirs = _numbered(labels, len(rows), None if among else gallery_labels, len(others))
+    right = np.bincount(theirs, minlength=truth.max(initial=0) + 1)[truth] - among
     by_query, own = np.full((len(rows), 3), np.nan), np.zeros((len(rows), 3))
     influence = np.zeros((len(others), 3))
     for at, found in _ranked(rows, others, right, among=among):
         by_query[at], own[at], effect = _scores(theirs[found] == truth[at, None], right[at])
         for column in range(3):
-            influence[:, column] += np.bincount(
-                found.ravel(), weights=effect[..., column].ravel(), minlength=len(others)
-            )
+            told = effect[..., column].ravel()
+            influence[:, column] += np.bincount(found.ravel(), weights=told, minlength=len(others))
     counted = right > 0
     if not counted.any():
         raise InputError("no query has another image of its class to be found; bring two images or more of a class")
+    values = np.where((right == 1)[:, None], by_query, own if among else by_query)[counted]
     if among:
-        spread = [(own[counted] + influence[counted], truth[counted])]
+        variance = _spread(values + influence[counted], truth[counted], right[counted] == 1)
     else:
-        spread = [(by_query[counted], truth[counted]), (influence, theirs)]
+        classes = np.concatenate([truth[counted], theirs])
+        alone = np.bincount(theirs)[classes] == 1  # all of such a class is one row, queries and gallery
+        classes[int(counted.sum()) :] += np.where(alone[int(counted.sum()) :], 0, classes.max() + 1)
+        variance = _spread(np.concatenate([values, influence]), classes, alone)
     size = int(counted.sum())
-    variance = np.sum([_within(*each) for each in spread], axis=0) / size**2
     recall, precision, mean_precision = (
         _estimate(float(value), float(each), 1 / size, confidence_level)
-        for value, each in zip(by_query[counted].mean(axis=0), variance, strict=True)
+        for value, each in zip(by_query[counted].mean(axis=0), variance / size**2, strict=True)
     )
     return Retrieval(recall, precision, mean_precision, size, len(rows) - size, by_query)
+
+
+def _numbered(
+    labels: Any, size: int, gallery_labels: Any, gallery_size: int
+) -> tuple[Int[np.ndarray, " Q"], Int[np.ndarray, " G"]]:
+    """Read true classes of both sides, and number them anew, from 0."""
+    ours = _known(labels, size, what="labels")
+    theirs = ours if gallery_labels is None else _known(gallery_labels, gallery_size, what="labels of the gallery")
+    names, numbers = np.unique(np.concatenate([ours, theirs]), return_inverse=True)
+    if len(names) == 1:
+        raise InputError("all images are of one class, so there is nothing to tell apart; bring two classes or more")
+    return numbers[:size], numbers[-gallery_size:] if gallery_labels is not None else numbers[:size]
 
 
 def _known(labels: Any, size: int, *, what: str) -> Int[np.ndarray, " N"]:
@@ -131,7 +141,7 @@ def _known(labels: Any, size: int, *, what: str) -> Int[np.ndarray, " N"]:
             f"{what} are true classes >= 0, but number {wrong[0]} is {given[wrong[0]]} ({len(wrong)} such); leave "
             "these images out, or measure by votes: `recall_at_1_from_votes`"
         )
-    return given.astype(np.int64)
+    return given
 
 
 def _ranked(
@@ -155,7 +165,8 @@ def _scores(hit: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     """Give each query's measures [B, 3], those without a right one beyond the R nearest, and what each found one adds.
 
     What one [B, C, 3] adds is the measure less that without it, where one further comes up; of right ones, less what
-    any right one adds that was not found, which is the same for all of a class and drops out of its spread.
+    any right one adds that was not found, which is the same for all of a class and drops out of its spread. A single
+    right one adds nothing: without it there is no measure.
     """
     size = right[:, None].astype(np.float64)
     rank = np.arange(1, hit.shape[1] + 1)
@@ -169,7 +180,7 @@ def _scores(hit: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
     effect, own = np.zeros((*hit.shape, 3)), scores.copy()
     second = hit[:, 1:2] if hit.shape[1] > 1 else hit[:, :1]
-    effect[:, :1, 0] = hit[:, :1].astype(np.float64) - second
+    effect[:, :1, 0] = np.where(hit[:, :1] & (size == 1), 0.0, hit[:, :1].astype(np.float64) - second)
     ends_right = (counts & last).any(axis=1, keepdims=True)
     own[:, 1] = ((total - ends_right) / less)[:, 0]
     effect[..., 1] = np.where(counts, (1.0 - ends_right) / less, -(after / size)) * within
@@ -189,12 +200,32 @@ def _later(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.cumsum(values[:, ::-1], axis=1)[:, ::-1] - values)
 
 
-def _within(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Sum the squares [3] of values [N, 3] about their class's mean, made unbiased; one alone of its class has none."""
-    _, number, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-    mean = np.stack([np.bincount(number, weights=column) for column in values.T], axis=1) / sizes[:, None]
-    square = (values - mean[number]) ** 2
-    return np.asarray((square * (sizes / np.maximum(sizes - 1, 1))[number][:, None]).sum(axis=0))
+def _spread(
+    values: Float[np.ndarray, "N 3"], classes: Int[np.ndarray, " N"], whole: Bool[np.ndarray, " N"]
+) -> Float[np.ndarray, " 3"]:
+    """Sum the squares of values about their class's mean, made unbiased.
+
+    Rows of classes that count as wholes are one row together; what is alone of its class is held against the mean of
+    all that are, or of all rows where there is no other.
+    """
+    names, number = np.unique(classes, return_inverse=True)
+    together = _sums(values[whole], number[whole], len(names))[np.bincount(number[whole], minlength=len(names)) > 0]
+    values, number = values[~whole], number[~whole]
+    sizes = np.bincount(number, minlength=len(names))
+    several = sizes[number] > 1
+    mean = _sums(values, number, len(names))[number] / sizes[number, None]
+    unbiased = (sizes / np.maximum(sizes - 1, 1))[number, None]
+    total = ((values - mean) ** 2 * unbiased)[several].sum(axis=0)
+    for singles in (together, values[~several]):
+        if len(singles) > 1:
+            total += singles.var(axis=0, ddof=1) * len(singles)
+        elif len(singles) and len(values) > 1:
+            total += ((singles - values.mean(axis=0)) ** 2).sum(axis=0)
+    return np.asarray(total)
+
+
+def _sums(values: np.ndarray, number: np.ndarray, count: int) -> np.ndarray:
+    return np.stack([np.bincount(number, weights=column, minlength=count) for column in values.T], axis=1)
 
 
 def _estimate(value: float, variance: float, event: float, level: float) -> Estimate:
