@@ -95,7 +95,7 @@ def mean_ratio(values: Mapping[int, float], others: Mapping[int, float], *, conf
 
     Example:
         >>> print(mean_ratio({0: 0.1, 1: 0.12, 2: 0.14}, {0: 0.41, 1: 0.39, 2: 0.4}))
-        0.300 (0.168 to 0.436, 95 %)
+        0.300 (0.170 to 0.440, 95 %)
 
     Source: Fieller 1954.
     """

@@ -52,7 +52,8 @@ SHARP: dict[str, dict[str, Any]] = {
 SERIES = (*PLAIN, *SHARP)
 ORACLES = tuple(name for name in SERIES if name.endswith(ORACLE))
 
-SETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "digits": "digits"}
+SETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100",
+        "digits": "digits"}  # fmt: skip
 DILUTED = {"alpha": 20, "delta": 0.5, "ranking": "random:0"}
 NOISES: dict[str, dict[str, Any]] = {
     "symmetric 60 %": {"noise": "symmetric:0.6"},
