@@ -122,6 +122,16 @@ def test_pages_show_what_purchases_and_advice_came_to(script, name, page):
     assert told in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
 
 
+def test_the_page_of_retrieval_shows_what_has_run(script):
+    module = script("retrieval")
+    assert module.tables(module.what_is_shown()) in (ROOT / "docs" / "retrieval.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_training_shows_why_evidence_is_advised_no_lower_rate(script):
+    module = script("batch_advice")
+    assert module.lower_rates(module.Told.read()) in (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+
+
 def test_label_errors_audits_and_large_tables_reach_their_bars_and_the_page_shows_them(script):
     label_errors = script("label_errors")
     result = json.loads(label_errors.RESULTS.read_text(encoding="utf-8"))

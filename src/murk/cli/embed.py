@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from murk.cli.fitted import loaded, shown_to
+from murk.cli.fitted import FitFolder, ModelOfFit, loaded, shown_to
 from murk.cli.network import AllowImport
 from murk.cli.options import AsJson, ClassNames, ColumnNames, DataPlace, Device, SkipCorrupt
 from murk.cli.output import print_facts, print_json
@@ -22,14 +22,12 @@ ENDINGS = (".npy", ".npz")
 
 
 def embed(
-    fit: Annotated[Path, typer.Argument(metavar="FIT", help="A result folder of `murk train`, or a saved fit.")],
+    fit: FitFolder,
     place: DataPlace,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The embeddings: .npy [N, D], or .npz with id, part and label beside.")
     ],
-    model: Annotated[
-        str | None, typer.Option("--model", help="The package.module:callable of a fit with a backbone of yours.")
-    ] = None,
+    model: ModelOfFit = None,
     allow_import: AllowImport = False,
     skip_corrupt: SkipCorrupt = False,
     column: ColumnNames = [],  # noqa: B006 - typer copies it

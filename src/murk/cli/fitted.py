@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from jaxtyping import Shaped
 
 from murk.cli.network import imported, made_on
@@ -21,7 +23,12 @@ from murk.errors import DataError, InputError
 from murk.lab.result import FACTS, FIT, read_result
 from murk.learn import Fit
 
-__all__ = ["Shown", "loaded", "shown_to"]
+__all__ = ["FitFolder", "ModelOfFit", "Shown", "loaded", "shown_to"]
+
+FitFolder = Annotated[Path, typer.Argument(metavar="FIT", help="A result folder of `murk train`, or a saved fit.")]
+ModelOfFit = Annotated[
+    str | None, typer.Option("--model", help="The package.module:callable of a fit with a backbone of yours.")
+]
 
 
 @dataclass(frozen=True, eq=False)

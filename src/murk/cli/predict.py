@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from murk.cli.fitted import Shown, loaded, shown_to
+from murk.cli.fitted import FitFolder, ModelOfFit, Shown, loaded, shown_to
 from murk.cli.network import AllowImport
 from murk.cli.options import AsJson, ClassNames, ColumnNames, DataPlace, Device, SkipCorrupt
 from murk.cli.output import and_more, print_facts, print_json, shown_share
@@ -22,12 +22,10 @@ SHOWN = 20  # classes that are counted in print
 
 
 def predict(
-    fit: Annotated[Path, typer.Argument(metavar="FIT", help="A result folder of `murk train`, or a saved fit.")],
+    fit: FitFolder,
     place: DataPlace,
     out: Annotated[Path, typer.Option("--out", "-o", help="The table of predictions: .parquet or .csv.")],
-    model: Annotated[
-        str | None, typer.Option("--model", help="The package.module:callable of a fit with a backbone of yours.")
-    ] = None,
+    model: ModelOfFit = None,
     allow_import: AllowImport = False,
     skip_corrupt: SkipCorrupt = False,
     column: ColumnNames = [],  # noqa: B006 - typer copies it

@@ -80,7 +80,7 @@ def recall_at_1_from_votes(
     variance, parts = _of_parts(value - mean, found if among else len(found) + found)
     spread = (variance + (float(np.abs(value).max()) / len(value)) ** 2) ** 0.5
     reach = float(stdtrit(max(parts - 1, 1e-9), (1 + confidence_level) / 2)) * spread
-    low, high = max(mean - reach, 0.0), min(mean + reach, 1.0)
+    low, high = (min(max(end, 0.0), 1.0) for end in (mean - reach, mean + reach))
     if parts < FEWEST_PARTS or high - low > WIDEST:
         why = (f"the neighbours hang together in as few as {parts:.0f} parts, of which each is one answer" if
                parts < FEWEST_PARTS else f"by these votes Recall@1 is between {low:.2f} and {high:.2f}")  # fmt: skip

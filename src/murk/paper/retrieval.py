@@ -3,7 +3,7 @@
 Shown: accuracy on test images of the classes trained on, and Recall@1 and MAP@R of searching among test images of
 classes that no training saw, against alpha.
 Command: murk reproduce retrieval
-Time: size small, some 3 hours of one core (x86 with bfloat16, one thread a run).
+Time: size small, some 4 hours of one core (x86 with bfloat16, one thread a run).
 The claim is that of Dereka, Karpukhin and Kolesnikov 2022 (arXiv 2205.11195): search is less robust than
 classification. All ways train the same network with an embedding of 64 numbers on as many images; six classes are seen
 and four searched, other ones for each of nine runs. All votes train, and the last epoch counts: held-out votes would
@@ -57,15 +57,8 @@ def _plan(size: Size) -> dict[str, dict[str, Any]]:
         return {"digits": {"data": "digits", "train_size": 300, "passes": 1000, "model": "conv2", "width": 4,
                            "dropout": 0.0, "embedding": 8, "searched": 4, "held_out": 0.0}}  # fmt: skip
     if size.name == "small":
-        base = {
-            "train_size": 20_000,
-            "passes": 60_000,
-            "model": "conv3",
-            "width": 16,
-            "embedding": 64,
-            "searched": 4,
-            "held_out": 0.0,
-        }
+        base = {"train_size": 20_000, "passes": 60_000, "model": "conv3", "width": 16, "embedding": 64, "searched": 4,
+                "held_out": 0.0}  # fmt: skip
         return {data: {**base, "data": data} for data in ("mnist", "fashion-mnist")}
     return {"cifar100": {"data": "cifar100", "train_size": 40_000, "passes": 2_000_000, "model": "resnet18",
                          "embedding": 128, "searched": 20, "held_out": 0.0}}  # fmt: skip
