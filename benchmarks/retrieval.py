@@ -30,10 +30,10 @@ PAGE, SECTION, BELOW = ROOT / "docs" / "retrieval.md", "## Does search break soo
 PICTURE = "![Accuracy, Recall@1 and MAP@R against alpha](pictures/retrieval/retrieval.svg)"
 SHOWN = (
     "Six classes are trained on and four others searched, in each run other ones; accuracy is on test images of "
-    "the six. Percent, mean and half of its 95 % interval."
+    "the six. Percent, the mean over runs; of three or more, with half of its 95 % interval."
 )
 LEFT = "Which part of the fall of plain pairs (normalised softmax) at α 20 is left under evidence; 1 is all, 0 none:"
-SMALL, ALPHA, PAIRS = size_named("small"), 20, "normalised softmax, pairs"
+SMALL, ALPHA, FEWEST, PAIRS = size_named("small"), 20, 3, "normalised softmax, pairs"
 
 
 def main(stores: list[str]) -> None:
@@ -62,11 +62,11 @@ def tables(drawn: Drawn) -> str:
     seeds = sorted({row["n_seeds"] for row in drawn.rows})
     each = f"{seeds[0]} to {seeds[-1]}" if seeds[0] < seeds[-1] else f"n = {seeds[0]}"
     told = f"`murk reproduce retrieval`: {drawn.done} of {drawn.planned} runs so far, {each} a point"
-    if seeds[-1] == 1:
+    if seeds[-1] < FEWEST:
         told += ", by which nothing is judged yet"
     machines = "; ".join(machine_in_words(machine) for machine in drawn.machines)
     parts = [f"{told}; {machines}. {SHOWN}", reached(drawn.rows)]
-    if any(row["n_seeds"] > 1 for row in drawn.rows):  # of one run there is nothing to judge
+    if seeds[-1] >= FEWEST:
         parts += [judged(drawn.rows), f"{LEFT}\n\n{mended(drawn.rows)}"]
     return "\n\n".join(parts)
 
@@ -87,7 +87,7 @@ def reached(rows: tuple[Row, ...]) -> str:
 def point(row: Row | None) -> str:
     if row is None:
         return "-"
-    half = "" if row["low"] is None else f" ± {50 * (row['high'] - row['low']):.1f}"
+    half = "" if row["n_seeds"] < FEWEST else f" ± {50 * (row['high'] - row['low']):.1f}"
     return f"{100 * row['value']:.1f}{half}"
 
 
