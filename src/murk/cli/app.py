@@ -18,6 +18,8 @@ from murk.cli.predict import predict
 from murk.cli.reproduce import reproduce
 from murk.cli.study import study_app
 from murk.cli.train import train
+from murk.errors import InputError
+from murk.learn.distributed import launched
 
 __all__ = ["app", "main"]
 
@@ -33,16 +35,26 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+SHARED = ("train",)
+"""Commands whose work several processes share."""
+
+
 @app.callback(
     epilog="Results go to stdout (pure JSON by --json), progress to stderr. Exit codes: 0 done, 1 failed, 2 bad input, "
     "130 interrupted."
 )
 def start(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Plan, train and check classifiers on labels that are mostly wrong."""
+    if launched() and context.invoked_subcommand not in SHARED:
+        raise InputError(
+            f"several processes share the work of murk train alone, but murk {context.invoked_subcommand} was started "
+            "by torchrun; start it once"
+        )
 
 
 app.command(epilog="Example: murk demo --out out/demo")(demo)

@@ -21,15 +21,17 @@ QUIET_SECONDS = 10.0  # between lines where stderr is no terminal
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Advance]:
-    """Show how far a long work has come.
+def progress_bar(title: str, *, shown: bool = True) -> Iterator[Advance]:
+    """Show how far a long work has come, unless it is not to be shown.
 
     Yields:
         advance(done, total, note="", seconds_left=None, milestone=False): without `seconds_left` it is estimated from
         the pace so far; a milestone is always written, also where there is no terminal.
     """
     title = printable(title)
-    if sys.stderr.isatty():
+    if not shown:
+        yield lambda *told, **more: None
+    elif sys.stderr.isatty():
         with _bar(title) as advance:
             yield advance
     else:

@@ -42,8 +42,9 @@ from murk.errors import InputError, refuse
 from murk.lab import FOUND, Result, RunSettings, read_result, run_training, write_result
 from murk.lab.result import FACTS, FIT, PREDICTIONS
 from murk.lab.run import difference
-from murk.learn import Progress
+from murk.learn import Progress, joined_processes
 from murk.learn.checkpoint import checkpoint_files
+from murk.learn.distributed import Team
 from murk.learn.methods import METHODS
 from murk.learn.progress import TRAINING
 from murk.models import Classifier
@@ -51,6 +52,7 @@ from murk.models import Classifier
 __all__ = ["teller", "train"]
 
 CHECKPOINT = "checkpoint.safetensors"
+WORTH_TELLING = 0.1  # of the time, spent waiting
 WITHOUT_NOISE = (
     f"{NO_NOISE}; or have it found, by --noise auto; or take the votes as they are, by --loss pairs or soft-labels"
 )
@@ -128,7 +130,8 @@ def train(
 ) -> None:
     """Train a classifier on noisy votes; measure it on clean labels, and on noisy votes beside them.
 
-    Checkpoints go into the result folder: stopped at any moment, the same command goes on.
+    Checkpoints go into the result folder: stopped at any moment, the same command goes on. Started as several processes
+    (torchrun --nproc-per-node 2 -m murk train ...), these share the work.
     """
     refuse_out(out, place, source)
     _refuse_foreign(out)
@@ -166,7 +169,11 @@ def train(
         data.described["frozen"] = frozen
     if auto:
         settings = advised(settings, data, network, batch=batch_size == AUTO, rate=learning_rate == AUTO, device=device)
-    result = _result(data, settings, network, out=out, device=device, checkpoint_seconds=checkpoint_seconds)
+    with joined_processes() as us:
+        how = {"device": device, "checkpoint_seconds": checkpoint_seconds}
+        result = _result(data, settings, network, us, out=out, **how)
+    if not us.leads:
+        return
     if as_json:
         print_json({"out": str(out), **result.to_dict()})
     else:
@@ -181,7 +188,9 @@ def _embedding_fault(method: str | None, embedding: int | None) -> str:
     return f"--method {method} trains an embedding; say of how many numbers: --embedding 64"
 
 
-def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, out: Path, **compute: Any) -> Result:
+def _result(
+    data: Voted, settings: RunSettings, network: Classifier | None, us: Team, *, out: Path, **compute: Any
+) -> Result:
     """Train into the folder, go on from what is in it, or read what is finished in it."""
     checkpoint = out / CHECKPOINT
     if (out / FACTS).is_file():
@@ -189,12 +198,15 @@ def _result(data: Voted, settings: RunSettings, network: Classifier | None, *, o
         print_remark(f"{out} holds this very training already; remove it to train again")
         return read_result(out)
     kept = f"what is done is kept in {out}; run the same command to go on"
-    with kept_on_interrupt(kept, *checkpoint_files(checkpoint)), progress_bar(f"training {settings.model}") as advance:
+    title = f"training {settings.model}" + (f" by {us.size} processes" if us.size > 1 else "")
+    with kept_on_interrupt(kept, *checkpoint_files(checkpoint)), progress_bar(title, shown=us.leads) as advance:
         run = run_training(
             data.dataset, data.mixed, settings=settings, described=data.described, checkpoint=checkpoint,
             data=data.about, network=network,
             callbacks=[teller(advance)], **compute,
         )  # fmt: skip
+        if not us.leads:
+            return run.result
         write_result(out, run.result, predictions=run.predictions, fit=replace(run.fit, feature_names=_names(data)))
     for path in checkpoint_files(checkpoint):
         path.unlink(missing_ok=True)
@@ -253,6 +265,8 @@ def teller(advance: Callable[..., None]) -> Callable[[Progress], None]:
         if ended is not None:
             held_out = "" if ended.held_out_loss is None else f", held-out {ended.held_out_loss:.4f}"
             note = f"epoch {ended.epoch}, loss {ended.training_loss:.4f}{held_out}"
+        if progress.seconds_waiting > WORTH_TELLING * progress.seconds:
+            note += f", waits for data {progress.seconds_waiting / progress.seconds:.0%} of the time"
         if progress.phase != TRAINING:
             note = f"{progress.phase}: {note}"
         advance(progress.step, progress.steps, note, seconds_left=progress.seconds_left, milestone=ended is not None)

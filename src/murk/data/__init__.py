@@ -1,5 +1,6 @@
 """Where examples come from: arrays and memory maps, catalog sets, and sources that mix images at batch time."""
 
+from murk.data.ahead import read_ahead
 from murk.data.catalog import entry, fetch, load, locate
 from murk.data.content import content_sha256
 from murk.data.download import Progress
@@ -41,5 +42,6 @@ __all__ = [
     "load",
     "locate",
     "read",
+    "read_ahead",
     "votes_on",
 ]

@@ -98,6 +98,11 @@ class ArraySource:
         """True for uint8 images, False for features."""
         return len(self._array.shape) == 4
 
+    @property
+    def in_memory(self) -> bool:
+        """False for a memory map, whose batches come from the disk."""
+        return isinstance(self._array, torch.Tensor) or not _is_mapped(self._array)
+
     def resident(self, device: Device) -> ArraySource:
         """Keep a copy of everything on `device` from its first batch on; returns the source itself.
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from murk.data import as_source
 from murk.errors import DataError, InputError, refuse
 from murk.learn.checkpoint import found_file, read_tensors, scout_file, with_arrays, without_arrays, write_tensors
+from murk.learn.distributed import team
 from murk.learn.fingerprint import fingerprint_of
 from murk.learn.losses import EvidenceLoss, Loss
 from murk.learn.progress import Callback
@@ -148,7 +149,7 @@ def find_noise(
         np.exp(log_probs), votes, known=known, groups=groups, weights=weights, one_right=unknown.one_right,
         by_annotator=by_annotator, tempering=shares, seed=seed,
     )  # fmt: skip
-    if keep is not None:
+    if keep is not None and team().leads:
         tensors: dict[str, Tensor] = {}
         write_tensors(found_file(keep), tensors, {"mark": mark, "found": without_arrays(found.state(), tensors)})
     return found
@@ -207,7 +208,9 @@ class _Search:
         training.phase = f"finding the noise, {self.begun} of {self.scouts}"
         if self.checkpoint is not None:
             training.checkpoint = scout_file(self.checkpoint, self.begun)
-            training.checkpoint_seconds, training.fingerprint = self.checkpoint_seconds, fingerprint_of(training)
+            training.checkpoint_seconds = self.checkpoint_seconds
+        if self.checkpoint is not None or training.team.size > 1:
+            training.fingerprint = fingerprint_of(training)
             self.fingerprints.append(training.fingerprint)
         training.run()
         assert scout.best is not None  # it looks at the end of the last epoch, if not before

@@ -130,6 +130,7 @@ def fit(
     if checkpoint is not None:
         training.checkpoint, training.checkpoint_seconds = Path(checkpoint), checkpoint_seconds
         training.last_checkpoint = last_checkpoint
+    if checkpoint is not None or training.team.size > 1:
         training.fingerprint = fingerprint_of(training)
     training.run()
     return fit_of(training, images, noise, found=found)

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from murk.data import Examples, ImageSource, as_source
+from murk.data import Examples, ImageSource, as_source, read_ahead
 from murk.errors import DataError, InputError, MurkError, refuse
 from murk.learn.augment import Normalisation
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, with_arrays, without_arrays, write_tensors
@@ -160,9 +160,8 @@ class Fit:
         self.model.to(compute.device)
         try:
             parts = []
-            for start in range(0, len(source), size):
-                index = torch.arange(start, min(start + size, len(source)), device=compute.device)
-                x = self.normalisation.prepare(source.batch(index, device=compute.device))
+            for _, batch in read_ahead(source, np.arange(len(source)), batch_size=size, device=compute.device):
+                x = self.normalisation.prepare(batch)
                 with compute.autocast():
                     parts.append(function(x).cpu())
             return torch.cat(parts).numpy() if parts else np.zeros((0, self.num_classes), np.float32)

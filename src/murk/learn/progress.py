@@ -45,6 +45,7 @@ class Progress:
         model: the averaged weights (the latest, without averaging), in evaluation mode; not to be changed.
         predict: from a batch as the data source gives it to probabilities [B, K], by the averaged weights.
         phase: TRAINING, or what goes before it where the noise is to be found.
+        seconds_waiting: of `seconds`, those in which nothing could be done but wait for examples to be read.
     """
 
     step: int
@@ -56,6 +57,7 @@ class Progress:
     model: nn.Module
     predict: Callable[[Tensor], Tensor]
     phase: str = TRAINING
+    seconds_waiting: float = 0.0
 
 
 Callback = Callable[[Progress], None]

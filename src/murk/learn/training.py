@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,13 +16,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from murk.data import ImageSource
-from murk.errors import DataError, InputError, TrainingError
+from murk.data import ImageSource, read_ahead
+from murk.errors import DataError, InputError, TrainingError, refuse
 from murk.learn.augment import UNIFORMS, Normalisation
 from murk.learn.averaging import average_weights
 from murk.learn.checkpoint import load_module, module_tensors, read_tensors, write_tensors
 from murk.learn.consistency import disagreement
 from murk.learn.device import Compute
+from murk.learn.distributed import team
+from murk.learn.dropout import seeded_dropout
+from murk.learn.interruption import interruption
 from murk.learn.losses import Loss, picked
 from murk.learn.method import Batch, ByLoss, Method
 from murk.learn.optimizer import load_optimizer, optimizer_of, optimizer_tensors
@@ -32,7 +33,7 @@ from murk.learn.progress import TRAINING, Callback, Epoch, Progress
 from murk.learn.recipe import Recipe, learning_rate_at
 from murk.learn.selection import Selection
 from murk.learn.targets import Targets
-from murk.noise.draws import permutation, stream_key, uniforms
+from murk.noise.draws import permutation, uniforms
 
 __all__ = ["CHECK_EVERY", "Companion", "Training", "by_truth"]
 
@@ -97,7 +98,9 @@ class Training:
         self._known = None if self.known is None else torch.from_numpy(self.known).to(device)
         self.steps_per_epoch = self.recipe.steps_per_epoch(len(self.training))
         self.losses: list[Tensor] = []  # of the steps since the last look
+        self.seconds_waiting = 0.0  # for examples to come
         self._saved = time.monotonic()
+        self.team, self._parallel = team(), self.model
         self._method = ByLoss(self.loss) if self.method is None else copy.copy(self.method)
         self._method.prepare(self)
 
@@ -115,27 +118,60 @@ class Training:
         """
         if self.checkpoint is not None and self.checkpoint.exists():
             self._load(self.checkpoint)
-        started, first = time.monotonic(), self.step
-        with _interruption() as interrupted:
+        with self.team.lost_told(self._kept), interruption() as interrupted:
+            self._join()
+            started, first = time.monotonic(), self.step
             while self.step < self.steps:
-                epoch, within = divmod(self.step, self.steps_per_epoch)
-                if within == 0 or self.step == first:
-                    order = self.training[permutation(self.recipe.seed, f"order/{epoch}", len(self.training))]
-                batch = order[within * self.recipe.batch_size : (within + 1) * self.recipe.batch_size]
-                self.losses.append(self._train_step(batch, epoch))
-                self.step += 1
-                ended, stop = self.step % self.steps_per_epoch == 0, interrupted.is_set()
-                if ended or stop or self.step % CHECK_EVERY == 0:
-                    self.look(ended, seconds=time.monotonic() - started, done=self.step - first)
-                    self._save(now=stop or (self.last_checkpoint and self.step == self.steps))
-                if stop:
-                    raise KeyboardInterrupt
+                epoch = self.step // self.steps_per_epoch
+                with closing(self._rest_of(epoch)) as batches:
+                    for index, images in batches:
+                        self.losses.append(self._train_step(index, images, epoch))
+                        self.step += 1
+                        ended = self.step % self.steps_per_epoch == 0
+                        due = ended or self.step % CHECK_EVERY == 0
+                        # several stop after one and the same step, or they would wait for each other
+                        alone = self.team.size == 1
+                        stop = interrupted.is_set() if alone else due and self.team.any(interrupted.is_set())
+                        if due or stop:
+                            self.look(ended, seconds=time.monotonic() - started, done=self.step - first)
+                            self._save(now=stop or (self.last_checkpoint and self.step == self.steps))
+                        if stop:
+                            raise KeyboardInterrupt
+        self._parallel = self.model
 
-    def _train_step(self, batch: np.ndarray, epoch: int) -> Tensor:
+    def _join(self) -> None:
+        """Make sure that all processes are about to train the same, and let backward passes average over them."""
+        if self.team.size == 1:
+            return
+        refuse([
+            "" if isinstance(self._method, ByLoss) else
+            f"{self._method} reads more of a training than one process sees of it; train it by a single one",
+            "" if self.recipe.batch_size >= self.team.size else
+            f"`batch_size=...` is at least 1 for each of {self.team.size} processes, but {self.recipe.batch_size} came",
+        ])  # fmt: skip
+        self.team.refuse_difference(f"{self.fingerprint}/{self.step:012}")
+        self._parallel = self.team.parallel(self.model)
+
+    def _rest_of(self, epoch: int) -> Generator[tuple[Tensor, Tensor]]:
+        """Give this process's part of the batches of an epoch that are not done yet: their indices and images."""
+        size = self.recipe.batch_size
+        order = self.training[permutation(self.recipe.seed, f"order/{epoch}", len(self.training))]
+        rest = order[self.step % self.steps_per_epoch * size : self.steps_per_epoch * size]
+        own = self.team.part(size)
+        yield from self._read(rest.reshape(-1, size)[:, own].ravel(), own.stop - own.start)
+
+    def _read(self, examples: np.ndarray, size: int) -> Generator[tuple[Tensor, Tensor]]:
+        """Give indices and images batch by batch, and count the time in which nothing could be done but wait."""
+        with closing(read_ahead(self.images, examples, batch_size=size, device=self.compute.device)) as read:
+            asked = time.monotonic()
+            for batch in read:
+                self.seconds_waiting += time.monotonic() - asked
+                yield batch
+                asked = time.monotonic()
+
+    def _train_step(self, index: Tensor, images: Tensor, epoch: int) -> Tensor:
         """Make one step; return its mean loss, still on the device."""
-        recipe, device = self.recipe, self.compute.device
-        index = torch.from_numpy(batch).to(device)
-        images = self.images.batch(index, device=device)
+        recipe = self.recipe
         x = self._view(images, index, f"augment/{epoch}")
         if recipe.consistency:
             x = torch.cat([x, self._view(images, index, f"another-view/{epoch}")])
@@ -156,8 +192,9 @@ class Training:
         Raises:
             InputError: a model that gives something else.
         """
-        model = (self.model if model is None else model).train()
-        with _seeded(self.recipe.seed, f"{stream}/{self.step}", self.compute.device), self.compute.autocast():
+        model = (self._parallel if model is None else model).train()
+        stream = f"{stream}/{self.step}" + (f"/{self.team.rank}" if self.team.rank else "")
+        with seeded_dropout(self.recipe.seed, stream, self.compute.device), self.compute.autocast():
             logits: Tensor = model(x)
         if logits.shape != (len(x), self.targets.num_classes):
             raise InputError(
@@ -177,7 +214,7 @@ class Training:
         loss = self.losses_of(logits, batch.index, batch.epoch).mean()
         if self.recipe.consistency:
             loss = loss + self.recipe.consistency * disagreement(*logits.float().chunk(2)).mean()
-        return loss
+        return loss * self.team.weight(self.recipe.batch_size)
 
     def _view(self, images: Tensor, index: Tensor, stream: str) -> Tensor:
         """Give the images as the model reads them, augmented by draws of the stream."""
@@ -210,18 +247,16 @@ class Training:
 
     @torch.no_grad()
     def _held_out_losses(self) -> np.ndarray:
-        parts = [
-            self.losses_of(logits, index, None).cpu().numpy() for index, logits in self._averaged_logits(self.held_out)
-        ]
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        own = self.held_out[self.team.part(len(self.held_out))]
+        parts = [self.losses_of(logits, index, None).cpu().numpy() for index, logits in self._averaged_logits(own)]
+        return self.team.joined(np.concatenate(parts) if parts else np.zeros(0, np.float32))
 
     def log_probs(self, examples: np.ndarray) -> np.ndarray:
         """Give log p(y given x) of these examples by the averaged weights as they are now: float32 [B, K]."""
+        own = examples[self.team.part(len(examples))]
         with torch.no_grad():
-            parts = [
-                torch.log_softmax(logits.float(), 1).cpu().numpy() for _, logits in self._averaged_logits(examples)
-            ]
-        return np.concatenate(parts) if parts else np.zeros((0, self.targets.num_classes), np.float32)
+            parts = [torch.log_softmax(logits.float(), 1).cpu().numpy() for _, logits in self._averaged_logits(own)]
+        return self.team.joined(np.concatenate(parts) if parts else np.zeros((0, self.targets.num_classes), np.float32))
 
     def _averaged_logits(self, examples: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
         """Walk over examples in batches; give their indices and logits, not augmented."""
@@ -231,15 +266,14 @@ class Training:
 
     def walk(self, examples: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
         """Give indices and batches of examples as the model reads them, not augmented."""
-        for start in range(0, len(examples), EVALUATION_BATCH):
-            index = torch.from_numpy(examples[start : start + EVALUATION_BATCH]).to(self.compute.device)
-            yield index, self.normalisation.prepare(self.images.batch(index, device=self.compute.device))
+        for index, images in self._read(examples, EVALUATION_BATCH):
+            yield index, self.normalisation.prepare(images)
 
     def look(self, ended: bool, *, seconds: float, done: int) -> None:
         """Check the losses since the last look, close the epoch if it ended, and tell the callbacks."""
         if not self.recipe.averaging:
             self.average.load_state_dict(self.model.state_dict())
-        losses = torch.stack(self.losses).cpu().double() if self.losses else torch.zeros(0)
+        losses = self.team.mean(torch.stack(self.losses)).cpu().double() if self.losses else torch.zeros(0)
         self.losses = []
         self._refuse_not_finite(losses)
         self._epoch_sum, self._epoch_count = self._epoch_sum + float(losses.sum()), self._epoch_count + len(losses)
@@ -248,8 +282,11 @@ class Training:
         mean = float(losses.mean()) if len(losses) else math.nan
         for callback in self.callbacks:
             callback(
-                Progress(self.step, self.steps, seconds, left, mean, epoch, self.average, self._predict, self.phase)
-            )
+                Progress(
+                    self.step, self.steps, seconds, left, mean, epoch, self.average, self._predict, self.phase,
+                    self.seconds_waiting,
+                )
+            )  # fmt: skip
 
     _epoch_sum: float = 0.0
     _epoch_count: int = 0
@@ -264,13 +301,16 @@ class Training:
             self._stop("the weights are no longer finite", step=self.step)
 
     def _stop(self, what: str, *, step: int) -> None:
-        kept = "there is no checkpoint to go back to"
-        if self.checkpoint is not None and self.checkpoint.exists():
-            kept = f"the checkpoint {self.checkpoint} is from before"
+        epoch = (step - 1) // self.steps_per_epoch + 1
         raise TrainingError(
-            f"{what} at step {step} of {self.steps} (epoch {(step - 1) // self.steps_per_epoch + 1}); {kept}. Lower "
-            f"the learning rate (it was at most {self.recipe.learning_rate:g}) or check the images for extreme values"
+            f"{what} at step {step} of {self.steps} (epoch {epoch}); {self._kept()}. Lower the "
+            f"learning rate (it was at most {self.recipe.learning_rate:g}) or check the images for extreme values"
         )
+
+    def _kept(self) -> str:
+        if self.checkpoint is not None and self.checkpoint.exists():
+            return f"the checkpoint {self.checkpoint} is from before"
+        return "there is no checkpoint to go back to"
 
     def _end_epoch(self) -> Epoch:
         number = self.step // self.steps_per_epoch
@@ -303,7 +343,9 @@ class Training:
         return torch.softmax(logits.float(), dim=1)
 
     def _save(self, *, now: bool) -> None:
-        if self.checkpoint is None or not (now or time.monotonic() - self._saved >= self.checkpoint_seconds):
+        if self.checkpoint is None or not self.team.leads:
+            return
+        if not now and time.monotonic() - self._saved < self.checkpoint_seconds:
             return
         self._saved = time.monotonic()
         tensors = {**module_tensors("model", self.model), **module_tensors("average", self.average),
@@ -355,36 +397,3 @@ def by_truth(losses: Tensor, log_probs: Tensor, truth: Tensor) -> Tensor:
     """Put cross-entropy in place of the losses [B] of examples whose true class [B] is known (not -1)."""
     plain = -torch.gather(log_probs, 1, truth.clamp(min=0)[:, None])[:, 0]
     return torch.where(truth >= 0, plain, losses)
-
-
-@contextmanager
-def _seeded(seed: int, stream: str, device: torch.device) -> Iterator[None]:
-    """Make dropout a function of (seed, stream), and leave the caller's random state as it was."""
-    devices = [device] if device.type == "cuda" else []
-    low, high = stream_key(seed, stream)
-    with torch.random.fork_rng(devices):
-        torch.default_generator.manual_seed(high << 31 | low >> 1)  # torch.manual_seed would seed every GPU too
-        if devices:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(high << 31 | low >> 1)
-        yield
-
-
-@contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into a flag, so that a step is never cut in two.
-
-    Outside the main thread there is no Ctrl-C, and a process told to ignore it (in the background) goes on ignoring it.
-    """
-    flag = threading.Event()
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        yield flag
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: flag.set())
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if flag.is_set():  # it came after the last step had looked
-        raise KeyboardInterrupt
