@@ -100,7 +100,8 @@ class Training:
         self.losses: list[Tensor] = []  # of the steps since the last look
         self.seconds_waiting = 0.0  # for examples to come
         self._saved = time.monotonic()
-        self.team, self._parallel = team(), self.model
+        self.team = team()
+        self._parallel: nn.Module | None = None  # the model, while several processes train it
         self._method = ByLoss(self.loss) if self.method is None else copy.copy(self.method)
         self._method.prepare(self)
 
@@ -137,7 +138,7 @@ class Training:
                             self._save(now=stop or (self.last_checkpoint and self.step == self.steps))
                         if stop:
                             raise KeyboardInterrupt
-        self._parallel = self.model
+        self._parallel = None
 
     def _join(self) -> None:
         """Make sure that all processes are about to train the same, and let backward passes average over them."""
@@ -192,7 +193,7 @@ class Training:
         Raises:
             InputError: a model that gives something else.
         """
-        model = (self._parallel if model is None else model).train()
+        model = ((self._parallel or self.model) if model is None else model).train()
         stream = f"{stream}/{self.step}" + (f"/{self.team.rank}" if self.team.rank else "")
         with seeded_dropout(self.recipe.seed, stream, self.compute.device), self.compute.autocast():
             logits: Tensor = model(x)
