@@ -17,9 +17,8 @@ def trainings() -> dict[str, Fit]:
     noise = murk.Dilution(3, num_classes=10)
     votes = noise.draw(digits.labels, seed=0)
     single = murk.Channel.symmetric(0.3, num_classes=10).draw(digits.labels, seed=1)
-    # batches of 50 are not shared evenly by two or three
-    return {
-        "evidence": murk.fit("mlp1", digits, votes, noise=noise, epochs=4, batch_size=50, **SETTINGS),
+    return {  # a batch of 51 is not shared evenly by two
+        "evidence": murk.fit("mlp1", digits, votes, noise=noise, epochs=4, batch_size=51, **SETTINGS),
         "convolution": murk.fit(
             build("conv2", example_shape=(8, 8, 1), num_classes=10, seed=0, dropout=0.0), digits, votes, noise=noise,
             epochs=1, batch_size=51, consistency=1.0, **SETTINGS,

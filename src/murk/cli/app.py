@@ -23,6 +23,8 @@ from murk.learn.distributed import launched
 
 __all__ = ["app", "main"]
 
+SHARED = ("train",)  # commands whose work several processes share
+
 app = typer.Typer(
     name="murk", cls=Commands, help=murk.__doc__, no_args_is_help=True, rich_markup_mode="rich",
     pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,10 +35,6 @@ def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"murk {murk.__version__}")
         raise typer.Exit
-
-
-SHARED = ("train",)
-"""Commands whose work several processes share."""
 
 
 @app.callback(

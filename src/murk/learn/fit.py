@@ -55,6 +55,8 @@ def fit(
 ) -> Fit:
     """Train a classifier on votes, and keep the epoch that held-out votes choose.
 
+    Within `murk.learn.joined_processes` several processes, each of which calls it alike, share the work.
+
     Args:
         model: a name (`murk.models.names()`) or a torch module from [B, C, H, W] or [B, D] to logits [B, K]; a module
             is trained in place as a copy, yours stays as it is.
