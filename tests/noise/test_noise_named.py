@@ -13,6 +13,7 @@ from murk.noise import (
     Dilution,
     Matrix,
     Structured,
+    class_flips,
     confusion_ranking,
     noise_named,
     pair_flip,
@@ -54,6 +55,8 @@ def folder(tmp_path, monkeypatch):
         ("symmetric:0.4", Channel.symmetric(0.4, num_classes=3)),
         ("symmetric:.4,votes=3", Channel.symmetric(0.4, num_classes=3, votes_per_example=3)),
         ("pairflip:0.45", Channel(pair_flip(3, 0.45))),
+        ("flips:0.4,to=2>0+0>1", Channel(class_flips(3, 0.4, {2: 0, 0: 1}))),
+        ("flips:0.4,to= 1>2,votes=2", Channel(class_flips(3, 0.4, {1: 2}), votes_per_example=2)),
         ("channel:T.csv", Channel(Matrix(ROWS))),
         ("channel:T.npy,votes=2", Channel(Matrix(ROWS), votes_per_example=2)),
         ("annotators:A.npy", Annotators(np.stack([ROWS, np.eye(3)]))),
@@ -65,7 +68,8 @@ def test_a_text_names_its_noise(folder, text, noise):
 
 
 def test_every_documented_form_is_read(folder):
-    examples = {"ALPHA": "20", "D": "0.5", "random|random:SEED|FILE": "random:1", "RATE": "0.3", "M": "1"}
+    examples = {"ALPHA": "20", "D": "0.5", "random|random:SEED|FILE": "random:1", "RATE": "0.3", "M": "1",
+                "CLASS>CLASS+...": "0>1+2>0"}  # fmt: skip
     for form in NOISE_FORMS:
         text = form.replace("[", "").replace("]", "").replace("FILE.npy", "A.npy")
         text = text.replace("channel:FILE", "channel:T.csv")
@@ -101,6 +105,12 @@ def test_every_documented_form_is_read(folder):
         ("symmetric:0.4,votes=0", ["votes_per_example is a whole number >= 1"]),
         ("symmetric:0.4,", ["no option ''"]),
         ("pairflip:1.5", ["a flip rate lies in [0, 1]"]),
+        ("flips:0.4", ["add to=CLASS>CLASS"]),
+        ("flips:0.4,to=2>3", ["classes are 0 to 2, but 3 came"]),
+        ("flips:x,to=a>1+2", ["a rate is a number", "a class of to=CLASS>CLASS is a whole number, but 'a' came", "''"]),
+        ("flips:0.4,to=1>2+1>0", ["class 1 flips twice"]),
+        ("flips:0.4,to=1>1", ["class 1 flips to itself"]),
+        ("flips:1.4,to=1>2", ["a flip rate lies in [0, 1]"]),
         ("channel:nowhere.npy", ["there is no file 'nowhere.npy'"]),
         ("channel:text.txt", ["ends in .csv or .npy"]),
         ("channel:words.csv", ["rows of numbers in 'words.csv'"]),

@@ -14,7 +14,7 @@ __all__ = [
 
 NOISE_HELP = (
     "How labels go wrong: dilution:20, dilution:20,delta=.5,ranking=random, symmetric:0.4, pairflip:0.45, "
-    "channel:T.csv or annotators:T.npy,votes=3; for murk train also auto (found while training)."
+    "flips:0.4,to=9>1+3>5, channel:T.csv or annotators:T.npy,votes=3; for murk train also auto (found while training)."
 )
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import logsumexp
 
 from murk.measure.source_votes import SourceVotes
 
 __all__ = ["SHARPNESS", "Expectation", "Expected", "Maximum", "maximise"]
 
 TINY = 1e-12  # the smallest chance that EM gives an answer: zero would never be left again
-ENTRIES_AT_ONCE = 1 << 20
+ENTRIES_AT_ONCE = 1 << 17
 SHARPNESS, LARGEST_STEP = (0.2, 5.0), (0.7, 1.4)
 Update = Callable[[np.ndarray], np.ndarray]
 
@@ -96,20 +95,27 @@ class Expectation:
         if self.learns_shares:
             return self.log_probs
         scaled = self.sharpness * self.log_probs[part]
-        return np.asarray(scaled - logsumexp(scaled, axis=1, keepdims=True))
+        scaled -= scaled.max(axis=1, keepdims=True)
+        scaled -= np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+        return np.asarray(scaled)
 
     def posterior(self, transitions: np.ndarray, *, part: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Give P(class given votes) [N, K] and the log likelihood [N] of examples under transitions [S, K, A]."""
-        joint = self.log_evidence(transitions, part=part) + self.sharpened(part=part)
+        return self._posterior(transitions, self.sharpened(part=part), part)
+
+    def _posterior(self, transitions: np.ndarray, log_q: np.ndarray, part: slice) -> tuple[np.ndarray, np.ndarray]:
+        joint = self.log_evidence(transitions, part=part) + log_q
         if self.known is not None:
             row = np.flatnonzero(self.known[part] >= 0)
             told = joint[row, self.known[part][row]]
             joint[row] = -np.inf
             joint[row, self.known[part][row]] = told
         top = joint.max(axis=1, keepdims=True)
-        posterior = np.exp(joint - top)
+        joint -= top
+        posterior = np.exp(joint, out=joint)
         total = posterior.sum(axis=1, keepdims=True)
-        return posterior / total, (np.log(total) + top)[:, 0]
+        posterior /= total
+        return posterior, (np.log(total) + top)[:, 0]
 
     def _which_is_right(self, log_right: np.ndarray, part: slice) -> np.ndarray:
         counts = self.votes.counts[part].toarray()[:, : self.votes.num_classes]
@@ -137,16 +143,17 @@ class Expectation:
         rows = max(1, ENTRIES_AT_ONCE // transitions.shape[1])
         for start in range(0, max(len(self.votes), 1), rows):
             part = slice(start, start + rows)
-            posterior, loglik = self.posterior(transitions, part=part)
+            log_q = self.sharpened(part=part)
+            posterior, loglik = self._posterior(transitions, log_q, part)
             weights = np.ones(len(posterior)) if self.weights is None else self.weights[part]
             votes += self.counted(posterior, part=part)
             members += weights @ posterior
             logliks.append(loglik)
             if not self.learns_shares:
-                given, log_probs = np.exp(self.sharpened(part=part)), self.log_probs[part]
-                mean = (given * log_probs).sum(1)
-                slope += float(weights @ ((posterior * log_probs).sum(1) - mean))
-                curvature += float(weights @ ((given * log_probs**2).sum(1) - mean**2))
+                given, log_probs = np.exp(log_q, out=log_q), self.log_probs[part]
+                mean = np.einsum("nk,nk->n", given, log_probs)
+                slope += float(weights @ (np.einsum("nk,nk->n", posterior, log_probs) - mean))
+                curvature += float(weights @ (np.einsum("nk,nk,nk->n", given, log_probs, log_probs) - mean**2))
         return Expected(np.maximum(votes, 0), members, np.concatenate(logliks), slope, curvature)
 
     def learned(self, expected: Expected) -> Expectation:

@@ -8,7 +8,7 @@ from murk.noise.evidence import Evidence, from_candidates, from_labels
 from murk.noise.instance import Instance, InstanceRate, instance_from_features, instance_from_probs
 from murk.noise.model import NoiseModel, evidence_of, noise_from_state, noise_state
 from murk.noise.named import NOISE_FORMS, noise_named
-from murk.noise.pattern import Flat, Matrix, Pattern, Uniform, pair_flip
+from murk.noise.pattern import Flat, Matrix, Pattern, Uniform, class_flips, pair_flip
 from murk.noise.structured import Structured, confusion_ranking, random_ranking
 from murk.noise.unknown import Unknown, unknown_named
 from murk.noise.votes import NO_VOTE, NONE_OF_THESE, DrawnVotes, StoredVotes, VoteBatch, Votes
@@ -34,6 +34,7 @@ __all__ = [
     "Unknown",
     "VoteBatch",
     "Votes",
+    "class_flips",
     "confusion_ranking",
     "dilute",
     "evidence_of",

@@ -15,7 +15,7 @@ from murk.noise.channel import Channel
 from murk.noise.dilution import Dilution
 from murk.noise.model import NoiseModel
 from murk.noise.numbers import class_count_fault
-from murk.noise.pattern import pair_flip
+from murk.noise.pattern import class_flips, pair_flip
 from murk.noise.structured import Structured, confusion_ranking, random_ranking
 
 __all__ = ["NOISE_FORMS", "noise_named"]
@@ -24,6 +24,7 @@ NOISE_FORMS = (
     "dilution:ALPHA[,delta=D,ranking=random|random:SEED|FILE]",
     "symmetric:RATE[,votes=M]",
     "pairflip:RATE[,votes=M]",
+    "flips:RATE,to=CLASS>CLASS+...[,votes=M]",
     "channel:FILE[,votes=M]",
     "annotators:FILE.npy[,votes=M]",
 )
@@ -40,6 +41,7 @@ def noise_named(text: str, *, num_classes: int) -> NoiseModel:
     | `dilution:20,delta=0.5,ranking=FILE` | structured by a ranking [K, K-1], or by a confusion matrix [K, K] |
     | `symmetric:0.4` | each label flips with probability 0.4 to one of the K-1 others |
     | `pairflip:0.45` | each label flips with probability 0.45 to the next class |
+    | `flips:0.4,to=9>1+3>5+5>3` | labels of classes 9, 3 and 5 flip with probability 0.4 to 1, 5 and 3; others stay |
     | `channel:FILE` | any transition matrix [K, K] (or [K, K+1] with "none of these") |
     | `annotators:FILE.npy` | a transition matrix each, [A, K, K] |
 
@@ -178,6 +180,21 @@ def _pairflip(request: _Request, num_classes: int) -> Channel | None:
     return None if rate is None or votes is None else Channel(pair_flip(num_classes, rate), votes_per_example=votes)
 
 
+def _flips(request: _Request, num_classes: int) -> Channel | None:
+    rate, votes, to = _rate(request), request.votes(), {}
+    if "to" not in request.options:
+        request.faults.append("flips needs the classes that flip: add to=CLASS>CLASS+...")
+    for pair in request.options.get("to", "").split("+") if "to" in request.options else ():
+        label, other = (request.whole(end, what="a class of to=CLASS>CLASS") for end in pair.partition(">")[::2])
+        if label in to:
+            request.faults.append(f"class {label} flips twice; name it once")
+        if label is not None and other is not None:
+            to[label] = other
+    if rate is None or votes is None or request.faults:
+        return None
+    return Channel(class_flips(num_classes, rate, to), votes_per_example=votes)
+
+
 def _rate(request: _Request) -> float | None:
     return request.real(request.value, what="a rate") if request.value else None
 
@@ -217,6 +234,7 @@ _KINDS: dict[str, tuple[_Builder, tuple[str, ...]]] = {
     "dilution": (_dilution, ("delta", "ranking")),
     "symmetric": (_symmetric, ("votes",)),
     "pairflip": (_pairflip, ("votes",)),
+    "flips": (_flips, ("to", "votes")),
     "channel": (_from_file(Channel), ("votes",)),
     "annotators": (_from_file(Annotators), ("votes",)),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from murk.noise.numbers import chance_fault, class_count_fault, real_numbers
 from murk.noise.votes import VoteBatch
 from murk.noise.weighing import in_class_counts, log_of, log_power, weigh_counts
 
-__all__ = ["Flat", "Matrix", "Pattern", "Uniform", "pair_flip"]
+__all__ = ["Flat", "Matrix", "Pattern", "Uniform", "class_flips", "pair_flip"]
 
 ROW_SUM_TOLERANCE = 1e-6
 EXACT_SUM = 1e-12  # nearer to one than this, rows stay as they are to the bit, so that what is written reads back equal
@@ -234,6 +235,37 @@ def pair_flip(num_classes: int, rate: float = 1.0) -> Matrix:
     """
     refuse([class_count_fault(num_classes), chance_fault(rate, what="a flip rate")])
     return Matrix((1 - rate) * np.eye(num_classes) + rate * np.roll(np.eye(num_classes), 1, axis=1))
+
+
+def class_flips(num_classes: int, rate: float, to: Mapping[int, int]) -> Matrix:
+    """Flip some classes to one other each at a rate in [0, 1]; the classes not named keep their labels.
+
+    The "asymmetric" noise of CIFAR-10 in Patrini et al. 2017 (arXiv 1609.03683) is
+    `class_flips(10, rate, {9: 1, 2: 0, 4: 7, 3: 5, 5: 3})`: trucks to cars, birds to planes, deer to horses, cats and
+    dogs to each other.
+
+    Args:
+        num_classes: K >= 2.
+        rate: P(a label of a named class flips).
+        to: the class that labels of each named class flip to, both in 0 to K - 1.
+
+    Raises:
+        InputError: num_classes, the rate or a class out of range, or a class that flips to itself.
+
+    Example:
+        >>> class_flips(3, 0.4, {2: 0}).matrix().tolist()
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.4, 0.0, 0.6]]
+    """
+    refuse([class_count_fault(num_classes), chance_fault(rate, what="a flip rate")])
+    outside = sorted({label for pair in to.items() for label in pair if not 0 <= label < num_classes})
+    refuse([
+        f"classes are 0 to {num_classes - 1}, but {', '.join(map(str, outside))} came" if outside else "",
+        *(f"class {label} flips to itself; leave it out" for label, other in to.items() if label == other),
+    ])  # fmt: skip
+    rows = np.eye(num_classes)
+    for label, other in to.items():
+        rows[label, label], rows[label, other] = 1 - rate, rate
+    return Matrix(rows)
 
 
 def checked_rows(rows: Any) -> Float[np.ndarray, "J K"]:
