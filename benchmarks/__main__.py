@@ -2,7 +2,7 @@
 
 Those that need to be told where their data lies, or a rival, are left out, and run by themselves: weak_supervision
 FOLDER, label_errors FOLDER, annotators FOLDER, law STORE, methods STORE, retrieval STORE,
-audit_walk LABELS.npz PROBS.npz --work FOLDER, decision --work FOLDER.
+cifar10n (a GPU), audit_walk LABELS.npz PROBS.npz --work FOLDER, decision --work FOLDER.
 
     python -m benchmarks [NAME ...]
 """
@@ -22,6 +22,7 @@ BY_THEMSELVES = {
     "law": "STORE",
     "methods": "STORE",
     "retrieval": "STORE",
+    "cifar10n": "",
     "label_errors": "FOLDER",
     "annotators": "FOLDER",
     "audit_walk": "LABELS.npz PROBS.npz --work FOLDER",
@@ -32,7 +33,7 @@ BY_THEMSELVES = {
 def main() -> None:
     unknown = [name for name in sys.argv[1:] if name not in NAMES]
     if unknown:
-        alone = ", ".join(f"python benchmarks/{name}.py {needed}" for name, needed in BY_THEMSELVES.items())
+        alone = ", ".join(f"python benchmarks/{name}.py {needed}".rstrip() for name, needed in BY_THEMSELVES.items())
         raise SystemExit(f"benchmarks are {', '.join(NAMES)}, and by itself {alone}, but {', '.join(unknown)} came")
     for name in sys.argv[1:] or NAMES:
         print(f"== {name}", flush=True)

@@ -11,8 +11,9 @@ from murk.measure import (
     find_label_errors,
 )
 from murk.noise import Annotators, Channel, Dilution, Votes, dilute
+from murk.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Annotators",

@@ -27,6 +27,7 @@ from murk.errors import DataError
 from murk.files import replace_file
 from murk.learn import Fit
 from murk.measure import Estimate
+from murk.version import VERSION
 
 __all__ = ["SCHEMA_VERSION", "Predictions", "Result", "machine", "read_result", "versions", "write_result"]
 
@@ -143,7 +144,8 @@ def machine(*, device: str, precision: str) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Tell the versions of Python and of the libraries that compute."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in ("murk", *LIBRARIES)}}
+    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), "murk": VERSION, **libraries}
 
 
 def _parquet(predictions: Predictions, class_names: Any) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import io
 import json
 import logging
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from murk.errors import InputError, refuse
 from murk.files import replace_file
 from murk.learn.augment import Normalisation
+from murk.version import VERSION
 
 __all__ = ["OPSET", "write_onnx"]
 
@@ -62,7 +62,7 @@ def write_onnx(
     onnx = _onnx()
     batch = torch.zeros((2, *example_shape), dtype=torch.uint8 if normalisation.images else torch.float32)
     exported = _exported(_Whole(model, normalisation).eval(), batch, "images" if normalisation.images else "features")
-    _describe(exported, {"class_names": json.dumps(list(class_names)), "murk_version": _version()})
+    _describe(exported, {"class_names": json.dumps(list(class_names)), "murk_version": VERSION})
     try:
         onnx.checker.check_model(exported)
         content = exported.SerializeToString(deterministic=True)
@@ -168,10 +168,3 @@ def _strip(message: Any) -> None:
         elif field.message_type is not None:
             for part in [value] if hasattr(value, "ListFields") else value:
                 _strip(part)
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("murk")
-    except importlib.metadata.PackageNotFoundError:  # run from its sources, never installed
-        return "unknown"

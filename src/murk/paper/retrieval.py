@@ -60,8 +60,8 @@ def _plan(size: Size) -> dict[str, dict[str, Any]]:
         base = {"train_size": 20_000, "passes": 60_000, "model": "conv3", "width": 16, "embedding": 64, "searched": 4,
                 "held_out": 0.0}  # fmt: skip
         return {data: {**base, "data": data} for data in ("mnist", "fashion-mnist")}
-    return {"cifar100": {"data": "cifar100", "train_size": 40_000, "passes": 2_000_000, "model": "resnet18",
-                         "embedding": 128, "searched": 20, "held_out": 0.0}}  # fmt: skip
+    return {"cifar100": {"data": "cifar100", "train_size": 40_000, "passes": 500_000, "model": "resnet18",
+                         "width": 32, "embedding": 128, "searched": 20, "held_out": 0.0}}  # fmt: skip
 
 
 def rows(cells: Sequence[Cell], outcomes: Mapping[tuple[int, int], Outcome]) -> list[Row]:
