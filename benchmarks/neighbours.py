@@ -1,11 +1,12 @@
 """Exact neighbours, beside scikit-learn's brute force: time side by side, and memory.
 
-Random directions, and clusters (a hundred of them, as embeddings of classes are): 60,000 by 60,000 of 128 numbers, the
+Random directions, clusters (a hundred of them, as embeddings of classes are), and tight ones (a hundred, whose rows
+differ by some thousandths): 60,000 by 60,000 of 128 numbers, the
 100 nearest of each, in turns, each in a process of its own; the rival is scikit-learn's `NearestNeighbors(algorithm=
 "brute")` on the same float32 rows of length one, with the Euclidean metric (its fast way, of the same order as
 cosines). Seconds without imports; memory is the largest RssAnon above that before the call.
 
-Written to results/neighbours.json. Two cores: eight minutes.
+Written to results/neighbours.json. Two cores: twelve minutes.
 
     python benchmarks/neighbours.py [--size 60000] [--repeats 3]
 """
@@ -27,7 +28,7 @@ from machine import machine
 
 RESULTS = Path(__file__).parent / "results" / "neighbours.json"
 NUMBERS, COUNT, CLUSTERS = 128, 100, 100
-WAYS, KINDS = ("murk", "scikit-learn"), ("random", "clusters")
+WAYS, KINDS = ("murk", "scikit-learn"), ("random", "clusters", "tight clusters")
 
 
 def main() -> None:
@@ -67,8 +68,8 @@ def measured(way: str, kind: str, *, size: int) -> dict[str, Any]:
 
     rng = np.random.default_rng(0)
     table = rng.normal(size=(size, NUMBERS)).astype(np.float32)
-    if kind == "clusters":
-        table += 3 * rng.normal(size=(CLUSTERS, NUMBERS)).astype(np.float32)[rng.integers(0, CLUSTERS, size)]
+    if kind != "random":
+        table += (3 if kind == "clusters" else 300) * rng.normal(size=(CLUSTERS, NUMBERS)).astype(np.float32)[rng.integers(0, CLUSTERS, size)]
     table /= np.linalg.norm(table, axis=1, keepdims=True)
     few = table[:500]
     with Watched() as memory:

@@ -16,8 +16,8 @@ PACKAGE = ROOT / "src" / "murk"
 
 # from the bottom up: a room may import rooms to its left; "" is murk/__init__.py itself
 ORDER = (
-    "version", "errors", "files", "data", "noise", "models", "measure", "learn", "lab", "plan", "audit", "show", "paper",
-    "", "sklearn", "cli", "__main__",
+    "version", "errors", "files", "data", "noise", "models", "measure", "learn", "lab", "plan", "audit", "show",
+    "paper", "", "sklearn", "cli", "__main__",
 )  # fmt: skip
 STRANGERS = {("models", "data"), ("models", "noise"), ("audit", "plan")}
 HEAVY = (
