@@ -69,7 +69,9 @@ def measured(way: str, kind: str, *, size: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     table = rng.normal(size=(size, NUMBERS)).astype(np.float32)
     if kind != "random":
-        table += (3 if kind == "clusters" else 300) * rng.normal(size=(CLUSTERS, NUMBERS)).astype(np.float32)[rng.integers(0, CLUSTERS, size)]
+        table += (3 if kind == "clusters" else 300) * rng.normal(size=(CLUSTERS, NUMBERS)).astype(np.float32)[
+            rng.integers(0, CLUSTERS, size)
+        ]
     table /= np.linalg.norm(table, axis=1, keepdims=True)
     few = table[:500]
     with Watched() as memory:

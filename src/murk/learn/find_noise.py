@@ -137,7 +137,7 @@ def find_noise(
     before = None if keep is None else _kept(found_file(keep), mark)
     if before is not None:
         return before
-    log_probs = np.empty((len(votes), votes.num_classes))
+    log_probs = np.empty((len(votes), votes.num_classes), np.float32)
     log_probs[others], log_probs[ours] = best.log_probs, second.log_probs
     if named_later:
         log_probs = _named(replace(blank, log_probs=log_probs), one_right=unknown.one_right)

@@ -7,6 +7,7 @@ so that one conformance suite runs them all.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from murk.errors import InputError, name_fault, refuse
 from murk.learn.targets import Targets
-from murk.noise import Dilution, Evidence, NoiseModel, Votes, evidence_of
+from murk.noise import Dilution, Evidence, NoiseModel, Votes
 
 __all__ = [
     "LOSSES", "Composite", "EvidenceLoss", "HAlpha", "Loss", "Pairs", "PickedVote", "SoftLabels", "cross_entropy",
@@ -81,7 +82,7 @@ class EvidenceLoss(Loss):
                 "the evidence loss weighs votes by a noise model, but noise=None came; give noise=Dilution(...), "
                 'Channel(...) or Annotators(...), or loss="pairs" to train on the labels as they are'
             )
-        return Targets.of_evidence(evidence_of(votes, noise), device=device)
+        return Targets.weighed(votes, noise, device=device)
 
     def __call__(
         self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"], uniforms: Float[Tensor, " B"] | None = None
@@ -97,7 +98,8 @@ class _CountLoss(Loss):
         self, votes: Votes | Evidence, noise: NoiseModel | None, known: np.ndarray | None, *, device: torch.device
     ) -> Targets:
         """Count the votes and divide by their number; an example without votes has a row of zeros."""
-        return Targets.of_counts(_shares(_votes_only(votes, self.name)), device=device)
+        pieces = _shares(_votes_only(votes, self.name))
+        return Targets.joined([Targets.of_counts(piece, device=device) for piece in pieces])
 
 
 class Pairs(_CountLoss):
@@ -136,14 +138,12 @@ class PickedVote(_CountLoss):
         self, votes: Votes | Evidence, noise: NoiseModel | None, known: np.ndarray | None, *, device: torch.device
     ) -> Targets:
         """Take the share of an example's votes per class, or all of it for the known one."""
-        shares = _shares(_votes_only(votes, self.name))
-        if known is not None:
-            told = np.flatnonzero(known >= 0)
-            truth = sparse.csr_array((np.ones(len(told)), (told, known[told])), shape=shares.shape)
-            rest = (known < 0)[:, None].astype(np.float64)
-            dense = isinstance(shares, np.ndarray)
-            shares = shares * rest + truth.toarray() if dense else sparse.csr_array(shares.multiply(rest)) + truth
-        return Targets.of_counts(shares, device=device)
+        pieces, done = [], 0
+        for shares in _shares(_votes_only(votes, self.name)):
+            own = None if known is None else known[done : done + shares.shape[0]]
+            pieces.append(Targets.of_counts(shares if own is None else _with_truth(shares, own), device=device))
+            done += shares.shape[0]
+        return Targets.joined(pieces)
 
     def __call__(
         self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"], uniforms: Float[Tensor, " B"] | None = None
@@ -195,7 +195,8 @@ class Composite(Loss):
         if rows.shape[0] != rows.shape[1]:
             raise InputError('the composite loss needs a square T; "none of these" votes go with the evidence loss')
         self._transition = torch.from_numpy(np.array(rows, dtype=np.float32)).to(device)
-        return Targets.of_counts(_votes_only(votes, self.name).counts(), device=device)
+        batches = _votes_only(votes, self.name).batches()
+        return Targets.joined([Targets.of_counts(batch.counts()[:, : len(rows)], device=device) for batch in batches])
 
     def __call__(
         self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"], uniforms: Float[Tensor, " B"] | None = None
@@ -229,7 +230,7 @@ class HAlpha(Loss):
             raise InputError(f"h-alpha is the loss of a dilution, but noise={noise!r} came; give noise=Dilution(...)")
         if known is None or (known < 0).any():
             raise InputError("h-alpha needs the true class of every example: give known=labels")
-        return Targets.of_counts(noise.transition.matrix()[known], device=device)
+        return Targets.of_counts(noise.transition.matrix().astype(np.float32)[known], device=device)
 
     def __call__(
         self, log_probs: Float[Tensor, "B K"], rows: Float[Tensor, "B K"], uniforms: Float[Tensor, " B"] | None = None
@@ -275,13 +276,24 @@ def _votes_only(votes: Votes | Evidence, name: str) -> Votes:
     return votes
 
 
-def _shares(votes: Votes) -> Any:
-    """Divide the counts of each example by their sum; dense or CSR."""
-    if any((batch.labels == votes.num_classes).any() for batch in votes.batches()):
-        raise InputError('this loss has no use for votes for "none of these"; leave them out (-1), or use evidence')
-    counts = votes.counts().astype(np.float64)
-    total = np.maximum(np.asarray(counts.sum(axis=1)).reshape(-1, 1), 1e-300)
-    if isinstance(counts, np.ndarray):
-        return counts / total
-    counts.data /= np.repeat(total[:, 0], np.diff(counts.indptr))
-    return counts
+def _shares(votes: Votes) -> Iterator[Any]:
+    """Divide the counts of each example by their sum, batch by batch; dense or CSR."""
+    for batch in votes.batches():
+        if (batch.labels == votes.num_classes).any():
+            raise InputError('this loss has no use for votes for "none of these"; leave them out (-1), or use evidence')
+        counts = batch.counts()[:, : votes.num_classes].astype(np.float64)
+        total = np.maximum(np.asarray(counts.sum(axis=1)).reshape(-1, 1), 1e-300)
+        if isinstance(counts, np.ndarray):
+            yield counts / total
+        else:
+            counts.data /= np.repeat(total[:, 0], np.diff(counts.indptr))
+            yield counts
+
+
+def _with_truth(shares: Any, known: np.ndarray) -> Any:
+    """Put the known class of an example, -1 elsewhere, in the place of its votes."""
+    told = np.flatnonzero(known >= 0)
+    truth = sparse.csr_array((np.ones(len(told)), (told, known[told])), shape=shares.shape)
+    rest = (known < 0)[:, None].astype(np.float64)
+    dense = isinstance(shares, np.ndarray)
+    return shares * rest + truth.toarray() if dense else sparse.csr_array(shares.multiply(rest)) + truth

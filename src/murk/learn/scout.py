@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from scipy import sparse
 from scipy.optimize import nnls
 from torch import Tensor
 
@@ -33,7 +34,7 @@ class Look:
 
     Attributes:
         transitions: float64 [S, K, A], estimated there.
-        log_probs: float64 [others, K], of the examples that the training does not see.
+        log_probs: float32 [others, K], of the examples that the training does not see.
         score: mean log likelihood of their votes, in nats an example; or, where annotators may repeat each other and
             there is no likelihood, the share of their votes that are for the predicted class.
     """
@@ -98,16 +99,21 @@ class Scout:
     best: Look | None = None
 
     def evidence(self) -> Evidence:
-        """Weigh the votes of all examples by the present transitions."""
-        values = self.votes.log_evidence(self.transitions)
-        return Evidence(values.shape[1], np.zeros(len(values)), values)
+        """Weigh the votes of all examples by the present transitions; what differs between classes is float32."""
+        classes = self.votes.votes.num_classes
+        base, values = np.empty(len(self.votes.votes)), np.empty((len(self.votes.votes), classes), np.float32)
+        for part in self.votes.parts():
+            told = self.votes.log_evidence(self.transitions, part=part)
+            base[part] = told.max(axis=1, initial=-np.inf)
+            values[part] = told - base[part, None]
+        return Evidence(classes, base, values)
 
     def end_of_epoch(self, training: Training, epoch: int) -> None:
         """Estimate again, where it is time, and weigh the votes anew."""
         epochs = training.recipe.epochs
         if epoch != math.ceil(epoch * REFRESHES // epochs * epochs / REFRESHES):
             return
-        seen = replace(self.votes.rows(self.others), log_probs=training.log_probs(self.others).astype(np.float64))
+        seen = replace(self.votes.rows(self.others), log_probs=training.log_probs(self.others))
         surest = transitions_of_surest(seen)
         if self.tempered is not None:
             seen = replace(seen, tempering=self.tempered.of(seen, surest))
@@ -137,7 +143,7 @@ class Scout:
 
     def restore(self, training: Training, tensors: dict[str, Tensor]) -> None:
         """Go on with what a checkpoint kept."""
-        kept = {name: tensor.double().numpy() for name, tensor in tensors.items()}
+        kept = {name: tensor.numpy() for name, tensor in tensors.items()}
         best = {field.name: kept[f"best/{field.name}"] for field in fields(Look) if f"best/{field.name}" in kept}
         shapes = {"transitions": self.transitions.shape, "log_probs": (len(self.others), training.targets.num_classes)}
         for name, array in (("transitions", kept["transitions"]), *best.items()):
@@ -154,10 +160,12 @@ class Scout:
 
 def agreements(seen: Expectation) -> np.ndarray:
     """Give the share of each example's votes for classes that are for the predicted one: [examples with a vote]."""
-    counts = seen.votes.per_class()[:, : seen.votes.num_classes].toarray()
-    total = counts.sum(1)
-    voted = total > 0
-    return np.asarray(counts[voted, seen.log_probs[voted].argmax(1)] / total[voted])
+    counts = seen.votes.per_class()[:, : seen.votes.num_classes]
+    total = np.asarray(counts.sum(1))
+    voted = np.flatnonzero(total > 0)
+    best = sparse.csr_array((np.ones(len(voted)), seen.log_probs.argmax(1)[voted], np.arange(len(voted) + 1)),
+                            shape=(len(voted), counts.shape[1]))  # fmt: skip
+    return np.asarray(counts[voted].multiply(best).sum(1) / total[voted])
 
 
 def _clusters_of(predicted: Expectation, *, seed: int) -> Expectation:
@@ -181,9 +189,8 @@ def _trusted(expectation: Expectation, transitions: np.ndarray) -> bool:
 
     Votes agree with right predictions at the rate of T's diagonal, with wrong ones at about that of its other entries.
     """
-    best = expectation.log_probs.argmax(1)
     classes = expectation.log_probs.shape[1]
-    pooled = expectation.counted(np.eye(classes)[best])[:, :, :classes]
+    pooled = expectation.counted_classes(expectation.log_probs.argmax(1))[:, :, :classes]
     share = pooled / max(pooled.sum(), 1)
     shared = np.einsum("s,ska->ka", share.sum((1, 2)), transitions[:, :, :classes])
     right = float((np.diagonal(shared) / shared.sum(1)).mean())

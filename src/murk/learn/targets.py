@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from murk.errors import InputError
-from murk.noise import Evidence
+from murk.noise import Evidence, NoiseModel, Votes
 
 __all__ = ["Targets"]
 
@@ -64,6 +64,16 @@ class Targets:
             torch.from_numpy(part.astype(np.int64)).to(device) for part in (evidence.offsets, evidence.classes)
         )
         return Targets(evidence.num_classes, shift, base, values, ragged)
+
+    @staticmethod
+    def weighed(votes: Votes, noise: NoiseModel, *, indices: Any = None, device: torch.device) -> Targets:
+        """Weigh votes by a noise model, those of all examples or of `indices`; no table of float64 is made of all.
+
+        Raises:
+            InputError: the noise model cannot have given these votes.
+        """
+        pieces = (noise.log_evidence(batch) for batch in votes.batches(indices))
+        return Targets.joined([Targets.of_evidence(piece, device=device) for piece in pieces])
 
     @staticmethod
     def of_counts(counts: Any, *, device: torch.device) -> Targets:

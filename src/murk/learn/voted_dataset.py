@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, IterableDataset
 from murk.data import ArraySource, Examples, ImageSource
 from murk.errors import refuse
 from murk.learn.targets import Targets
-from murk.noise import DrawnVotes, Evidence, NoiseModel, Votes, evidence_of
+from murk.noise import DrawnVotes, Evidence, NoiseModel, Votes
 from murk.noise.weighing import in_class_counts
 
 __all__ = ["VotedDataset"]
@@ -118,7 +118,7 @@ class VotedDataset(Dataset[tuple[Any, Tensor]]):
 def _targets(votes: Votes, noise: NoiseModel | None, indices: np.ndarray | None) -> Targets:
     """Prepare the rows of some items, or of all: evidence by the noise model, or counts where there is none."""
     if noise is not None:
-        return Targets.of_evidence(evidence_of(votes, noise, indices=indices), device=CPU)
+        return Targets.weighed(votes, noise, indices=indices, device=CPU)
     counts = [in_class_counts(batch, model="a row of counts") for batch in votes.batches(indices)]
     return Targets.joined([Targets.of_counts(part, device=CPU) for part in counts])
 

@@ -16,7 +16,8 @@ RESTARTS, DECIMALS = 4, 6
 
 
 def clustered(probs: Float[np.ndarray, "N K"], *, seed: int) -> Float[np.ndarray, "N K"]:
-    """Give each example's chance to belong to each of K clusters of predictions, float64 [N, K].
+    """Give each example's chance to belong to each of K clusters of predictions, [N, K], of the precision of the
+    predictions.
 
     Under noise that lets a wrong class be voted for as often as the right one, a network cannot say which class is
     right; but of what it predicts instead, each class has its own mixture. K-means on the roots of the probabilities
@@ -30,7 +31,7 @@ def clustered(probs: Float[np.ndarray, "N K"], *, seed: int) -> Float[np.ndarray
     distinct = len(np.unique(roots[sample].round(DECIMALS), axis=0))  # a network at its start says the same of all
     found = KMeans(min(classes, distinct), n_init=RESTARTS, random_state=seed % 2**32).fit(roots[sample])
     variance = max(found.inertia_ / (len(sample) * classes), 1e-12)
-    posterior = np.zeros((len(roots), classes))
+    posterior = np.zeros((len(roots), classes), roots.dtype)
     distances = found.transform(roots) ** 2
     posterior[:, : distances.shape[1]] = softmax(-distances / (2 * variance), axis=1)
     named = np.empty_like(posterior)

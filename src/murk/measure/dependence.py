@@ -44,7 +44,7 @@ def tempering_of(
     most = max(1, NUMBERS_AT_ONCE // (sources * classes))
     part = slice(0, len(votes), max(1, -(-len(votes) // most)))
     seen = expectation.rows(np.arange(len(votes))[part])
-    classed = surest(np.exp(seen.log_probs)).astype(np.float64)
+    classed = (surest(seen.log_probs)[:, None] == np.arange(classes)).astype(np.float64)
     weights = np.ones(len(classed)) if seen.weights is None else seen.weights
     log_t = np.log(np.maximum(transitions, TINY))
     log_t = log_t - log_t.mean(1, keepdims=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,7 +49,8 @@ class Expectation:
 
     Attributes:
         votes: counts per source and answer.
-        log_probs: float64 [N, K], or [1, K] where only the classes' shares are known.
+        log_probs: [N, K], float64 or float32 (and then made float64 block by block), or [1, K] where only the classes'
+            shares are known.
         known: int64 [N], the class where it is known, else -1; or None.
         one_right: whether exactly one vote of each example is right; for one source alone.
         weights: float64 [N] > 0, how many times an example counts; None for once each.
@@ -79,6 +80,12 @@ class Expectation:
             weights=None if self.weights is None else self.weights[chosen],
         )  # fmt: skip
 
+    def parts(self) -> Iterator[slice]:
+        """Walk over the examples in blocks, so that no table of float64 over all of them is made; at least one."""
+        rows = max(1, ENTRIES_AT_ONCE // self.votes.num_classes)
+        for start in range(0, max(len(self.votes), 1), rows):
+            yield slice(start, min(start + rows, len(self.votes)))
+
     def log_evidence(self, transitions: np.ndarray, *, part: slice = slice(None)) -> Float[np.ndarray, "N K"]:
         """Give log P(votes given class) [N, K] under transitions [S, K, A]."""
         log_t = np.log(np.maximum(transitions, TINY))
@@ -94,7 +101,7 @@ class Expectation:
         """Give log q, the probabilities at their sharpness; [1, K] where only the classes' shares are known."""
         if self.learns_shares:
             return self.log_probs
-        scaled = self.sharpness * self.log_probs[part]
+        scaled = np.multiply(self.sharpness, self.log_probs[part], dtype=np.float64)
         scaled -= scaled.max(axis=1, keepdims=True)
         scaled -= np.log(np.exp(scaled).sum(axis=1, keepdims=True))
         return np.asarray(scaled)
@@ -136,13 +143,16 @@ class Expectation:
             totals[0, range(len(totals[0])), range(len(totals[0]))] -= members[np.diff(counts.indptr) > 0].sum(0)
         return totals
 
+    def counted_classes(self, classes: Int[np.ndarray, " N"]) -> Float[np.ndarray, "S K A"]:
+        """Count votes as `counted` does, each example belonging to one class, or to none (-1)."""
+        rows = np.vstack([np.eye(self.votes.num_classes), np.zeros(self.votes.num_classes)])  # the last is for -1
+        return np.asarray(sum(self.counted(rows[classes[part]], part=part) for part in self.parts()))
+
     def expected(self, transitions: np.ndarray) -> Expected:
         """Take the expectation under transitions [S, K, A], block by block."""
         votes, members, logliks = np.zeros(transitions.shape), np.zeros(transitions.shape[1]), []
         slope, curvature = 0.0, 0.0
-        rows = max(1, ENTRIES_AT_ONCE // transitions.shape[1])
-        for start in range(0, max(len(self.votes), 1), rows):
-            part = slice(start, start + rows)
+        for part in self.parts():
             log_q = self.sharpened(part=part)
             posterior, loglik = self._posterior(transitions, log_q, part)
             weights = np.ones(len(posterior)) if self.weights is None else self.weights[part]
@@ -150,7 +160,7 @@ class Expectation:
             members += weights @ posterior
             logliks.append(loglik)
             if not self.learns_shares:
-                given, log_probs = np.exp(log_q, out=log_q), self.log_probs[part]
+                given, log_probs = np.exp(log_q, out=log_q), self.log_probs[part].astype(np.float64, copy=False)
                 mean = np.einsum("nk,nk->n", given, log_probs)
                 slope += float(weights @ (np.einsum("nk,nk->n", posterior, log_probs) - mean))
                 curvature += float(weights @ (np.einsum("nk,nk,nk->n", given, log_probs, log_probs) - mean**2))

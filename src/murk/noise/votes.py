@@ -114,7 +114,7 @@ class Votes(ABC):
     def batches(self, indices: Any = None, *, votes_at_once: int = VOTES_AT_ONCE) -> Iterator[VoteBatch]:
         """Walk over the examples (all, or `indices`) in batches of bounded size; at least one, though empty."""
         indices = np.arange(self.num_examples) if indices is None else np.asarray(indices, dtype=np.int64)
-        rows = max(1, votes_at_once // max(1, self.votes_per_example, self.num_classes // 16))
+        rows = max(1, votes_at_once // max(1, self.votes_per_example, self.num_classes))
         for start in range(0, max(len(indices), 1), rows):
             yield self.batch(indices[start : start + rows])
 

@@ -7,6 +7,7 @@ from murk.show.contact_sheet import draw_contact_sheet, write_contact_sheet
 from murk.show.demo import DemoResult, demo_page, write_demo
 from murk.show.gallery import ClaimRow, GalleryEntry, gallery_markdown, gallery_page, sections_markdown
 from murk.show.heat_map import HeatMap, draw_heat_map, heat_map_csv, heat_map_markdown, heat_map_svg
+from murk.show.neighbours import draw_neighbours
 from murk.show.page import Page
 from murk.show.palette import OKABE_ITO, SERIES, STUDY_SERIES, Series, series_of
 from murk.show.panels import Mark, Panels, draw_panels, panels_csv, panels_png, panels_svg
@@ -44,6 +45,7 @@ __all__ = [
     "draw_accuracy_by_alpha",
     "draw_contact_sheet",
     "draw_heat_map",
+    "draw_neighbours",
     "draw_panels",
     "draw_thumbnail",
     "gallery_markdown",
