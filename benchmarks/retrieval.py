@@ -26,7 +26,7 @@ from murk.paper.retrieval import MEASURES, PLAIN, WAYS, left_of_the_fall, verdic
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "retrieval_small.json"
 PICTURES = ROOT / "docs" / "pictures" / "retrieval"
-PAGE, SECTION, BELOW = ROOT / "docs" / "retrieval.md", "## Does search break sooner?\n", "## Limits\n"
+PAGE, SECTION, BELOW = ROOT / "docs" / "retrieval.md", "## Does search break sooner?\n", "## What is found\n"
 PICTURE = "![Accuracy, Recall@1 and MAP@R against alpha](pictures/retrieval/retrieval.svg)"
 SHOWN = (
     "Six classes are trained on and four others searched, in each run other ones; accuracy is on test images of "
