@@ -2,7 +2,8 @@
 
 Those that need to be told where their data lies, or a rival, are left out, and run by themselves: weak_supervision
 FOLDER, label_errors FOLDER, annotators FOLDER, law STORE, methods STORE, retrieval STORE,
-cifar10n (a GPU), audit_walk LABELS.npz PROBS.npz --work FOLDER, decision --work FOLDER.
+cifar10n (a GPU), fuzz
+(hours), larger_than_memory --folder FOLDER, audit_walk LABELS.npz PROBS.npz --work FOLDER, decision --work FOLDER.
 
     python -m benchmarks [NAME ...]
 """
@@ -16,13 +17,16 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 NAMES = ("draws", "accuracy_from_votes", "decoding", "own_data", "sklearn_digits", "store_crash", "replicas",
          "training_speed", "mnist", "unknown_noise", "instance_noise", "time_to_accuracy", "unmixing_power",
-         "conformal", "learning_curves", "gradient_noise", "batch_advice", "purchases", "neighbours")  # fmt: skip
+         "conformal", "learning_curves", "gradient_noise", "batch_advice", "purchases", "neighbours",
+         "retrieval_floor")  # fmt: skip
 BY_THEMSELVES = {
     "weak_supervision": "FOLDER",
     "law": "STORE",
     "methods": "STORE",
     "retrieval": "STORE",
     "cifar10n": "",
+    "larger_than_memory": "--folder FOLDER",
+    "fuzz": "",
     "label_errors": "FOLDER",
     "annotators": "FOLDER",
     "audit_walk": "LABELS.npz PROBS.npz --work FOLDER",

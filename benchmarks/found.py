@@ -29,8 +29,8 @@ from murk.show import draw_neighbours
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures" / "retrieval"
 SEARCHES = {
     "plain training, no noise": ("normalised softmax, pairs", 0),
-    "plain training, α 20": ("normalised softmax, pairs", 20),
-    "evidence, α 20": ("normalised softmax, evidence (independent)", 20),
+    "plain training, alpha 20": ("normalised softmax, pairs", 20),
+    "evidence, alpha 20": ("normalised softmax, evidence (independent)", 20),
 }
 A_CLASS, FOUND = 2, 6
 

@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -47,6 +49,18 @@ def test_where_nearly_all_is_found_the_estimate_is_not_pulled_below() -> None:
     assert sum(each.high >= 1 for each in found) >= binom.ppf(1e-6, 200, 0.93)
 
 
+@pytest.mark.parametrize(("size", "says"), [(250, False), (600, True)])
+def test_whether_votes_are_enough_is_told_by_their_number_and_noise_not_by_what_they_say(size: int, says: bool) -> None:
+    """Else high estimates would be answered more often than low ones, and answers be too high."""
+    answered = 0
+    for seed in range(60):
+        table, truth = drawn(seed, size=size)
+        with contextlib.suppress(UndecidedError):
+            recall_at_1_from_votes(table, EVEN.draw(truth, seed=seed), noise=EVEN)
+            answered += 1
+    assert answered == (60 if says else 0)
+
+
 def test_copies_of_a_few_images_are_few_answers() -> None:
     rng, truth = np.random.default_rng(0), np.arange(1000) % 10
     prototypes = rng.normal(size=(10, 4))
@@ -77,7 +91,7 @@ def test_one_who_never_errs_counts_as_true_labels_and_either_side_may_be_noisy()
 
 
 def test_annotators_are_read_each_by_their_own_noise_and_more_votes_tell_more() -> None:
-    table, truth = drawn(1)
+    table, truth = drawn(1, size=1500)
     each = [Channel.symmetric(rate, num_classes=CLASSES) for rate in (0.1, 0.3, 0.6)]
     noise = Annotators(np.stack([one.transition.matrix() for one in each]), votes_per_example=3)
     worst = recall_at_1_from_votes(table, each[2].draw(truth, seed=0), noise=each[2])

@@ -181,7 +181,7 @@ def test_classes_may_have_any_numbers() -> None:
 
 def test_images_alone_of_their_class_are_left_out_and_said() -> None:
     found = retrieval(np.eye(5), [0, 0, 1, 1, 2])
-    assert (found.queries, found.left_out) == (4, 1) and "1 left out, alone of their class" in str(found)
+    assert (found.queries, found.left_out) == (4, 1) and "1 left out, with no other image of their class" in str(found)
     assert np.isnan(found.by_query[4]).all() and np.isfinite(found.by_query[:4]).all()
 
 

@@ -46,6 +46,15 @@ def test_of_equal_examples_the_earlier_comes_first_and_what_rounding_hides_is_to
     assert nearest_neighbours(close[:1], close[1:], count=9)[0][0].tolist() == list(range(8, -1, -1))
 
 
+@pytest.mark.parametrize(("numbers", "spread"), [(128, 1e-4), (256, 1e-3), (64, 1e-5)])
+def test_rows_that_are_all_but_alike_are_told_apart(numbers: int, spread: float) -> None:
+    table = 1 + spread * np.random.default_rng(1).normal(size=(4000, numbers))
+    assert nearest_neighbours(table[:100], table, count=1)[0][:, 0].tolist() == list(range(100))
+    found, cosine = nearest_neighbours(table[:200], table, count=10)
+    assert (found == by_sorting(table[:200], table, count=10)).all()
+    assert np.allclose(cosine[:, 0], 1, atol=1e-6)
+
+
 def test_a_gallery_in_order_of_its_classes_is_searched_as_exactly_as_a_shuffled_one() -> None:
     rng = np.random.default_rng(2)
     far, near = rng.normal(size=(5000, 4)), rng.normal(size=(50, 4)) * 0.01 + [9, 0, 0, 0]

@@ -10,7 +10,18 @@ import pytest
 from murk.lab import read_settings, resolve
 from murk.paper.figure import Cell
 from murk.paper.registry import COMPARISONS, FIGURES
-from murk.paper.retrieval import FIGURE, MEASURES, PLAIN, WAYS, cells, left_of_the_fall, places, rows, verdicts
+from murk.paper.retrieval import (
+    FIGURE,
+    MEASURES,
+    PLAIN,
+    WAYS,
+    cells,
+    left_of_the_fall,
+    places,
+    rows,
+    verdicts,
+    verdicts_above,
+)
 from murk.paper.sizes import size_named
 
 CELLS = list(cells(size_named("small"), ()))
@@ -55,6 +66,24 @@ def test_the_claim_is_judged_by_relative_falls_of_the_same_run(fall: float, said
     told = [each for each in verdicts(drawn(fall, 1.0)) if each.series == SOFTMAX]
     assert {each.measure for each in told} == {"Recall@1", "MAP@R"} and {each.said for each in told} == {said}
     assert all(each.more.low < fall - 0.1 < each.more.high and each.alpha == 20 for each in told)
+
+
+def floored(search: float, classes: float) -> dict[str, dict[int, float]]:
+    return {f"MNIST, {title}": dict.fromkeys(range(9), classes if name == "accuracy" else search)
+            for name, title in MEASURES.items()}  # fmt: skip
+
+
+def test_of_what_training_added_search_may_lose_more_though_of_itself_it_loses_less() -> None:
+    told = drawn(0.02, 1.0)  # accuracy falls from .9 to .81, search from .8 to .784
+    (above,) = (each for each in verdicts_above(told, floored(0.76, 0.1)) if (each.series, each.measure) == (
+        SOFTMAX, "MAP@R"))  # fmt: skip
+    assert above.said == "holds" and above.more.value == pytest.approx(0.016 / 0.04 - 0.09 / 0.8, abs=0.1)
+    assert above.more.low < 0.2875 < above.more.high
+    assert {each.said for each in verdicts_above(told, floored(0.0, 0.0))} == {"does not hold"}  # as without a floor
+
+
+def test_where_training_adds_nothing_to_search_nothing_is_judged() -> None:
+    assert not verdicts_above(drawn(0.02, 1.0), floored(0.8, 0.1))
 
 
 def test_what_evidence_leaves_of_the_fall_is_a_ratio_with_an_interval() -> None:

@@ -59,7 +59,7 @@ def test_pictures_of_colour_are_shown_in_colour() -> None:
     assert (sheet == (200, 0, 0)).all(axis=2).sum() == 2 * 38 * 38
 
 
-def test_the_example_of_the_page_runs(tmp_path) -> None:
+def test_what_is_drawn_can_be_saved(tmp_path) -> None:
     digits = murk.load("digits").test
     draw_neighbours(digits, np.arange(3), {"same": np.arange(6).reshape(3, 2)}).save(tmp_path / "found.png")
     assert (tmp_path / "found.png").stat().st_size > 1000

@@ -42,6 +42,11 @@ def classes_searched(asked: str | Sequence[int], num_classes: int, *, seed: int)
         count = len(found)
     if len(set(found)) < len(found) or any(not 0 <= each < num_classes for each in found):
         raise InputError(f"searched classes are different ones in [0, {num_classes}), but {asked!r} came")
+    if num_classes < 2 * FEWEST:
+        raise InputError(
+            f"two classes or more are searched and two or more trained on, but the data has {num_classes}; bring data "
+            "of four classes or more"
+        )
     if not FEWEST <= count <= num_classes - FEWEST:
         raise InputError(
             f"of {num_classes} classes, {FEWEST} to {num_classes - FEWEST} can be searched and the others trained on, "

@@ -23,7 +23,7 @@ FEWEST_ROWS = 32  # of a block: products of fewer are slow
 PAIRS = 1 << 15  # told apart in double precision at a time
 ROWS = 1 << 15  # brought to length one at a time
 SAMPLE = 2048  # of the gallery, by which it is told how similar the nearest are
-ROUNDING = 2.0**-23  # of similarities in float32, times 2 + a quarter of the root of the dimension: twice what was seen
+HALF_ULP = 2.0**-24  # of float32
 
 
 def nearest_neighbours(
@@ -122,10 +122,15 @@ class Gallery:
     def __init__(self, table: Float[np.ndarray, "G D"]) -> None:
         """Take the table, and shuffle it: a part of it then tells what the whole is like."""
         self._table = table
+        self._mean = table.mean(axis=0) if len(table) else np.zeros(table.shape[1])
         self._order = permutation(0, "gallery", len(table))
         self._place = np.argsort(self._order)
-        self._columns = np.ascontiguousarray(table[self._order].astype(np.float32).T)
-        self._rounding = ROUNDING * (2 + table.shape[1] ** 0.5 / 4)
+        # less their mean, which leaves the order as it is: where all are alike, float32 still tells them apart
+        away = table[self._order] - self._mean
+        self._columns = np.ascontiguousarray(away.astype(np.float32).T)
+        longest = float(np.sqrt(np.einsum("gd,gd->g", away, away).max(initial=0)))
+        # two sums of D products in float32, of factors that were rounded: more they cannot be apart from the truth
+        self._rounding = 2 * (table.shape[1] + 3) * HALF_ULP * longest
 
     def search(
         self, rows: Float[np.ndarray, "Q D"], *, count: int, own: Int[np.ndarray, " Q"] | None
@@ -178,7 +183,7 @@ class Gallery:
         close = found[:, 1:] >= found[:, :-1] - self._rounding
         unsure = np.pad(close, ((0, 0), (0, 1))) | np.pad(close, ((0, 0), (1, 0)))
         unsure &= where < len(self._table)  # no filling
-        exact = found.astype(np.float64)
+        exact = found.astype(np.float64) + (job.rows @ self._mean)[:, None]
         row, column = np.nonzero(unsure)
         for start in range(0, len(row), PAIRS):
             one, at = row[start : start + PAIRS], column[start : start + PAIRS]

@@ -14,6 +14,7 @@ from murk.measure.binomial import weighted_upper_limit
 from murk.measure.estimate import Estimate, level_fault
 from murk.measure.predicted import read_array
 from murk.measure.search import Gallery, read_sides
+from murk.noise import Votes
 
 __all__ = ["Retrieval", "retrieval"]
 
@@ -44,7 +45,7 @@ class Retrieval:
 
     def __str__(self) -> str:
         """Say all in a line."""
-        out = f"; {self.left_out:,} left out, alone of their class" if self.left_out else ""
+        out = f"; {self.left_out:,} left out, with no other image of their class to be found" if self.left_out else ""
         return (
             f"Recall@1 {self.recall_at_1}, R-precision {self.r_precision}, MAP@R {self.map_at_r}; "
             f"n = {self.queries:,}{out}"
@@ -132,7 +133,11 @@ def _numbered(
 
 
 def _known(labels: Any, size: int, *, what: str) -> Int[np.ndarray, " N"]:
+    if isinstance(labels, Votes):
+        raise InputError(f"{what} are true classes, but Votes came; measure by votes: `recall_at_1_from_votes`")
     given = read_array(labels, what=what)
+    if not size:
+        raise InputError("expected at least one query, but none came")
     if given.shape != (size,) or given.dtype.kind not in "iu":
         raise InputError(f"{what} are {size} integers, but {given.dtype} of shape {given.shape} came")
     wrong = np.flatnonzero(given < 0)
@@ -141,7 +146,7 @@ def _known(labels: Any, size: int, *, what: str) -> Int[np.ndarray, " N"]:
             f"{what} are true classes >= 0, but number {wrong[0]} is {given[wrong[0]]} ({len(wrong)} such); leave "
             "these images out, or measure by votes: `recall_at_1_from_votes`"
         )
-    return given
+    return given.astype(np.uint64)  # of one type on both sides: of int64 and uint64 together float64 would be made
 
 
 def _ranked(

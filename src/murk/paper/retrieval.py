@@ -17,13 +17,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from murk.lab import mean_difference, mean_over_runs, mean_ratio
+from murk.lab.repeats import student_mean
 from murk.measure import Estimate
 from murk.paper.figure import Axis, Cell, Figure, Outcome, Place, Row
 from murk.paper.methods import SETS
 from murk.paper.sizes import Size
 
-__all__ = ["FIGURE", "MEASURES", "PLAIN", "WAYS", "Verdict", "left_of_the_fall", "verdicts"]
+__all__ = ["FIGURE", "MEASURES", "PLAIN", "WAYS", "Verdict", "left_of_the_fall", "verdicts", "verdicts_above"]
 
 SOFTMAX, CONTRASTIVE, SAME_CLASS = "normalised softmax", "contrastive loss", "same class"
 WAYS: dict[str, dict[str, Any]] = {
@@ -129,6 +132,44 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
         more = mean_difference(search, classes)
         said = "holds" if more.low > 0 else "does not hold" if more.high < 0 else "undecided"
         found.append(Verdict(name, series, measure, alpha, more, said))
+    return found
+
+
+def verdicts_above(rows: Sequence[Row], floors: Mapping[str, Mapping[int, float]]) -> list[Verdict]:
+    """Judge the claim as `verdicts`, by what lies above a floor: what is there without any training.
+
+    A fall is then (clean - noisy) / (clean - floor), of means over runs; the interval is the jackknife's over runs.
+    Where no training without noise lies surely above the floor there is nothing to fall, and no verdict.
+
+    Args:
+        rows: of the study.
+        floors: by panel ("MNIST, Recall@1"; accuracy too), the floor of each run.
+    """
+    found = []
+    at = {(row["panel"], row["series"], row["x"]): row["seeds"] for row in rows}
+    for (panel, series, alpha), _ in at.items():
+        name, _, measure = panel.rpartition(", ")
+        if alpha == 0 or measure == MEASURES["accuracy"]:
+            continue
+        panels = panel, f"{name}, {MEASURES['accuracy']}"
+        told = [[at.get((each, series, x), {}) for x in (0, alpha)] + [floors[each]] for each in panels]
+        runs = sorted(set.intersection(*({*values} for side in told for values in side)))
+        sides = np.array([[[values[run] for run in runs] for values in side] for side in told])  # side, what, run
+        above = sides[:, 0] - sides[:, 2]
+        if len(runs) < 3 or any(student_mean(list(each)).low <= 0 for each in above):
+            continue
+
+        def more(kept: np.ndarray, sides: np.ndarray = sides, above: np.ndarray = above) -> float:
+            search, classes = (sides[:, 0] - sides[:, 1])[:, kept].sum(1) / above[:, kept].sum(1)
+            return float(search - classes)
+
+        everything = np.arange(len(runs))
+        alone = [
+            len(runs) * more(everything) - (len(runs) - 1) * more(np.delete(everything, run)) for run in everything
+        ]
+        estimate = student_mean(alone)
+        said = "holds" if estimate.low > 0 else "does not hold" if estimate.high < 0 else "undecided"
+        found.append(Verdict(name, series, measure, alpha, estimate, said))
     return found
 
 
