@@ -76,7 +76,7 @@ def run(name: str, inputs: int, findings: Path) -> dict[str, Any]:
     line = [sys.executable, __file__, "--one", name, "--inputs", str(inputs), "--findings", str(findings)]
     started = time.monotonic()
     ended = subprocess.run(line, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    done = re.search(r"Done (\d+) runs", ended.stderr)
+    done = re.search(r"Done (\d+) in", ended.stderr)
     covered = re.findall(r"cov: (\d+)", ended.stderr)
     if ended.returncode and "SUMMARY" not in ended.stderr and "Uncaught" not in ended.stderr:
         raise SystemExit(f"{name}: {ended.stderr[-3000:]}")
