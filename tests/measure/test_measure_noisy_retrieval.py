@@ -91,7 +91,7 @@ def test_one_who_never_errs_counts_as_true_labels_and_either_side_may_be_noisy()
 
 
 def test_annotators_are_read_each_by_their_own_noise_and_more_votes_tell_more() -> None:
-    table, truth = drawn(1, size=1500)
+    table, truth = drawn(1, size=2500)
     each = [Channel.symmetric(rate, num_classes=CLASSES) for rate in (0.1, 0.3, 0.5)]
     noise = Annotators(np.stack([one.transition.matrix() for one in each]), votes_per_example=3)
     worst = recall_at_1_from_votes(table, each[2].draw(truth, seed=0), noise=each[2])

@@ -19,7 +19,7 @@ from murk.noise import Votes
 
 __all__ = ["recall_at_1_from_votes"]
 
-WIDEST = 0.3  # of an interval, were pairs independent; as they hang together it is some 1.7 times as wide, half of all
+WIDEST = 0.75  # of an interval if parts were single answers: the one given is then about half as wide as all there is
 FEWEST_PARTS = 20.0
 METHOD = "through the inverse of T; Student t over parts that share votes"
 
@@ -49,7 +49,8 @@ def recall_at_1_from_votes(
     Raises:
         InputError: no votes at all, images without votes, or what `nearest_neighbours` or `accuracy_from_votes`
             refuses.
-        UndecidedError: votes so few or so noisy that the interval would be wider than half, images that all hang
+        UndecidedError: votes so few or so noisy that the interval would be about half as wide as all there is, or
+            wider (told without looking at which were found alike); images that all hang
             together in fewer than twenty parts (copies of a few), or rows of T that depend on each other.
 
     Example:
@@ -81,8 +82,10 @@ def recall_at_1_from_votes(
     spread = (variance + (float(np.abs(value).max()) / len(value)) ** 2) ** 0.5
     reach = float(stdtrit(max(parts - 1, 1e-9), (1 + confidence_level) / 2)) * spread
     low, high = (min(max(end, 0.0), 1.0) for end in (mean - reach, mean + reach))
-    # decided by the votes without their pairs: by the interval at hand, low estimates would be answered, or high ones
-    apart = float(np.sum((ours.T @ ours) * (theirs.T @ theirs)) / (len(ours) * len(theirs) * len(value))) ** 0.5
+    # Whether to answer must not depend on which pairs were found: an interval estimated from them is narrower by luck
+    # for some estimates than for others. So it is decided by the worth of any two images, and by how many parts hang
+    # together.
+    apart = float(np.sum((ours.T @ ours) * (theirs.T @ theirs)) / (len(ours) * len(theirs) * max(parts, 1))) ** 0.5
     if parts < FEWEST_PARTS or 2 * float(ndtri((1 + confidence_level) / 2)) * apart > WIDEST:
         why = (f"the neighbours hang together in as few as {parts:.0f} parts, of which each is one answer" if
                parts < FEWEST_PARTS else f"by these votes Recall@1 is known to {reach:.2f} and no better")  # fmt: skip

@@ -130,7 +130,7 @@ class Gallery:
         self._columns = np.ascontiguousarray(away.astype(np.float32).T)
         longest = float(np.sqrt(np.einsum("gd,gd->g", away, away).max(initial=0)))
         # two sums of D products in float32, of factors that were rounded: more they cannot be apart from the truth
-        self._rounding = 2 * (table.shape[1] + 3) * HALF_ULP * longest
+        self._rounding = 2 * (table.shape[1] + 3) * HALF_ULP * longest + (table.shape[1] + 3) * 2.0**-51  # of float64
 
     def search(
         self, rows: Float[np.ndarray, "Q D"], *, count: int, own: Int[np.ndarray, " Q"] | None
@@ -167,12 +167,13 @@ class Gallery:
         sample = min(SAMPLE, size)
         expected = count * sample / size
         rank = min(sample, int(expected + 4 * expected**0.5 + 4))
-        bar = np.partition(similar[:, :sample], sample - rank, axis=1)[:, sample - rank] - self._rounding
-        found = np.flatnonzero(similar >= bar[:, None])
-        few = np.bincount(found // size, minlength=len(similar)) < count  # the sample was unlike the rest
+        bar = np.partition(similar[:, :sample], sample - rank, axis=1)[:, sample - rank]
+        found = np.flatnonzero(similar >= (bar - self._rounding)[:, None])
+        above = found[similar.ravel()[found] >= bar[found // size]]
+        few = np.bincount(above // size, minlength=len(similar)) < count  # the sample was unlike the rest
         if few.any():
-            bar[few] = np.partition(similar[few], size - count, axis=1)[:, size - count] - self._rounding
-            found = np.flatnonzero(similar >= bar[:, None])
+            bar[few] = np.partition(similar[few], size - count, axis=1)[:, size - count]
+            found = np.flatnonzero(similar >= (bar - self._rounding)[:, None])
         row, column = np.divmod(found, size)
         return row, column
 
