@@ -8,7 +8,7 @@ Needs `pip install atheris` (Linux). Written to results/fuzz.json target by targ
 Two cores: some hours.
 
     python benchmarks/fuzz.py [--inputs 100000] [--jobs 1] [--findings fuzz-findings] [TARGET ...]
-    python benchmarks/fuzz.py --one TARGET --inputs N     one target, here; TARGET may be "every", turn by turn
+    python benchmarks/fuzz.py --one TARGET --inputs N     one target, here; TARGET may be "every" (but Parquet), turn by turn
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results" / "fuzz.json"
+ENDED_BY_ARROW = ("parquet", "vote table")  # Arrow itself ends the process on some damaged files
 MEGABYTES, SECONDS, LONGEST = 2048, 20, 1 << 17
 
 
@@ -96,7 +97,7 @@ def fuzz(name: str, inputs: int, findings: Path) -> None:
         every = targets()
     from murk.errors import MurkError
 
-    names = list(every) if name == "every" else [name]
+    names = [each for each in every if each not in ENDED_BY_ARROW] if name == "every" else [name]
     findings.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="murk-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     corpus = work / "corpus"

@@ -263,3 +263,15 @@ def test_an_interrupted_write_is_undone(whole):
         with database.writing() as connection:
             connection.execute("DELETE FROM members")
         assert database.ask("SELECT count(*) FROM members") == [(0,)]
+
+
+def test_a_file_whose_damage_sqlite_tells_in_no_text_is_refused_like_others(tmp_path, monkeypatch):
+    path = tmp_path / "runs.sqlite"
+    Store(path).close()
+
+    def told(connection):
+        raise UnicodeDecodeError("utf-8", b"\xae", 0, 1, "invalid start byte")  # as `execute` does for such a message
+
+    monkeypatch.setattr("murk.lab.database.layout_of", told)
+    with pytest.raises(DataError, match="it is damaged"):
+        Store(path)
