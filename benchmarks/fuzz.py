@@ -8,7 +8,7 @@ Needs `pip install atheris` (Linux). Written to results/fuzz.json target by targ
 Two cores: some hours.
 
     python benchmarks/fuzz.py [--inputs 100000] [--jobs 1] [--findings fuzz-findings] [TARGET ...]
-    python benchmarks/fuzz.py --one TARGET --inputs N     one target, here; TARGET may be "every" (but Parquet), turn by turn
+    python benchmarks/fuzz.py --one TARGET --inputs N     one target, here; "every" (but Parquet) takes turns
 """
 
 from __future__ import annotations
