@@ -21,7 +21,6 @@ import argparse
 import json
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from machine import machine
+from memory import Watched
 
 RESULTS = Path(__file__).parent / "results" / "larger_than_memory.json"
 EXAMPLES, SIDE, BLOCK, CLASSES, ALPHA = 1_000_000, 64, 10_000, 10, 20
@@ -100,26 +100,6 @@ def drop_pages() -> bool:
     return True
 
 
-class Watched:
-    """The largest RssAnon of this process, in MiB."""
-
-    def __enter__(self) -> Watched:
-        self.largest, self._ended = 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.02):
-            for line in Path("/proc/self/status").read_text().splitlines():
-                if line.startswith("RssAnon"):
-                    self.largest = max(self.largest, int(line.split()[1]) / 1024)
-
-
 def trained(way: str, folder: Path, minutes: float) -> dict[str, Any]:
     """Train for some minutes; tell the speed, the share of waiting, and memory."""
     import murk
@@ -147,7 +127,7 @@ def trained(way: str, folder: Path, minutes: float) -> dict[str, Any]:
     return {
         "images": len(images), "images_per_second": round(128 * steps / seconds, 1), "seconds": round(last[1], 1),
         "seconds_before": round(time.perf_counter() - started - last[1], 1),
-        "waiting": round((last[2] - first[2]) / seconds, 4), "megabytes": round(memory.largest),
+        "waiting": round((last[2] - first[2]) / seconds, 4), "megabytes": round(memory.most),
     }  # fmt: skip
 
 
@@ -171,7 +151,7 @@ def audited() -> dict[str, Any]:
     wrong = given != truth
     return {
         "examples": EXAMPLES, "classes": MANY_CLASSES, "seconds": round(time.perf_counter() - started, 1),
-        "megabytes": round(memory.largest), "wrong": round(float(wrong.mean()), 4),
+        "megabytes": round(memory.most), "wrong": round(float(wrong.mean()), 4),
         "found": None if crossed.found is None else crossed.found.noise_rate.to_dict(),
         "flagged": int(errors.flagged.sum()), "precision": round(float(wrong[errors.flagged].mean()), 4),
     }  # fmt: skip

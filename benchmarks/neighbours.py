@@ -17,7 +17,6 @@ import argparse
 import json
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from machine import machine
+from memory import Watched
 
 RESULTS = Path(__file__).parent / "results" / "neighbours.json"
 NUMBERS, COUNT, CLUSTERS = 128, 100, 100
@@ -85,30 +85,7 @@ def measured(way: str, kind: str, *, size: int) -> dict[str, Any]:
             searched = NearestNeighbors(n_neighbors=COUNT + 1, algorithm="brute").fit(table)
             found = searched.kneighbors(table)[1][:, 1:]
         seconds = time.perf_counter() - started
-    return {"seconds": seconds, "megabytes": memory.most, "found": found[:SOME].tolist()}
-
-
-class Watched:
-    """The largest RssAnon while it runs, in megabytes above that at its start."""
-
-    def __enter__(self) -> Watched:
-        self.most, self._ended, self._before = 0.0, threading.Event(), anonymous()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.02):
-            self.most = max(self.most, anonymous() - self._before)
-
-
-def anonymous() -> float:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
-    return int(line.split()[1]) / 1024
+    return {"seconds": seconds, "megabytes": memory.most - memory.before, "found": found[:SOME].tolist()}
 
 
 if __name__ == "__main__":

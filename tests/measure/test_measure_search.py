@@ -55,6 +55,20 @@ def test_rows_that_are_all_but_alike_are_told_apart(numbers: int, spread: float)
     assert np.allclose(cosine[:, 0], 1, atol=1e-6)
 
 
+def test_candidates_are_all_that_rounding_lets_be_among_the_nearest_though_the_sample_is_unlike_the_rest() -> None:
+    size, count = 6000, 100
+    gallery = search.Gallery(np.random.default_rng(0).normal(size=(size, 3)))
+    gallery._rounding = 1e-3
+    rng = np.random.default_rng(1)
+    similar = rng.uniform(-0.5, 0.3, (20, size)).astype(np.float32)
+    similar[:, :70] = 0.6  # the bar, which the 61st of the sample sets
+    similar[:, 3000:3300] = 0.6 - rng.uniform(0, 2.5e-3, (20, 300))  # beyond the sample, a little below it
+    row, column = gallery._candidates(similar, count)
+    for one in range(20):
+        wanted = np.flatnonzero(similar[one] >= np.sort(similar[one])[-count] - gallery._rounding)
+        assert set(wanted) <= set(column[row == one])
+
+
 def test_a_gallery_in_order_of_its_classes_is_searched_as_exactly_as_a_shuffled_one() -> None:
     rng = np.random.default_rng(2)
     far, near = rng.normal(size=(5000, 4)), rng.normal(size=(50, 4)) * 0.01 + [9, 0, 0, 0]

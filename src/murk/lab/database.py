@@ -86,10 +86,7 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise DataError(f"{self.path} cannot be used: {REASONS.get(_kind(error), error)}") from error
-        except (
-            json.JSONDecodeError,
-            UnicodeDecodeError,
-        ) as error:  # perhaps of SQLite's own words
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:  # the latter perhaps of SQLite's own words
             raise DataError(f"{self.path} cannot be used: {REASONS[sqlite3.SQLITE_CORRUPT]}") from error
         except OSError as error:
             raise DataError(f"{self.path} cannot be used: {error.strerror or error}; choose another path") from error

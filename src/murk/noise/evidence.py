@@ -30,7 +30,7 @@ class Evidence:
     Attributes:
         num_classes: K.
         base: float64 [B].
-        values: float64 [B, K] (dense) or [V] (sparse); -inf means impossible.
+        values: float64 (or float32) [B, K] (dense) or [V] (sparse); -inf means impossible.
         offsets: int64 [B + 1], sparse only.
         classes: int32 [V] in [0, K), sparse only, ascending within an example.
 

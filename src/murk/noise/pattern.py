@@ -257,7 +257,7 @@ def class_flips(num_classes: int, rate: float, to: Mapping[int, int]) -> Matrix:
         [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.4, 0.0, 0.6]]
     """
     refuse([class_count_fault(num_classes), chance_fault(rate, what="a flip rate")])
-    outside = sorted({label for pair in to.items() for label in pair if not 0 <= label < num_classes})
+    outside = [label for pair in to.items() for label in pair if label not in range(num_classes)]
     refuse([
         f"classes are 0 to {num_classes - 1}, but {', '.join(map(str, outside))} came" if outside else "",
         *(f"class {label} flips to itself; leave it out" for label, other in to.items() if label == other),

@@ -122,16 +122,12 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Judge the claim for each set, way, measure and alpha, run by run: each has its own classes and seed."""
     found = []
     at = {(row["panel"], row["series"], row["x"]): row["seeds"] for row in rows}
-    for (panel, series, alpha), _ in at.items():
-        name, _, measure = panel.rpartition(", ")
-        if alpha == 0 or measure == MEASURES["accuracy"]:
-            continue
-        search, classes = (_falls(at, f"{name}, {each}", series, alpha) for each in (measure, MEASURES["accuracy"]))
+    for panel, series, alpha in _searches(at):
+        search, classes = (_falls(at, each, series, alpha) for each in (panel, _accuracy_of(panel)))
         if len(search.keys() & classes.keys()) < 2:
             continue
         more = mean_difference(search, classes)
-        said = "holds" if more.low > 0 else "does not hold" if more.high < 0 else "undecided"
-        found.append(Verdict(name, series, measure, alpha, more, said))
+        found.append(_verdict(panel, series, alpha, more))
     return found
 
 
@@ -147,11 +143,8 @@ def verdicts_above(rows: Sequence[Row], floors: Mapping[str, Mapping[int, float]
     """
     found = []
     at = {(row["panel"], row["series"], row["x"]): row["seeds"] for row in rows}
-    for (panel, series, alpha), _ in at.items():
-        name, _, measure = panel.rpartition(", ")
-        if alpha == 0 or measure == MEASURES["accuracy"]:
-            continue
-        panels = panel, f"{name}, {MEASURES['accuracy']}"
+    for panel, series, alpha in _searches(at):
+        panels = panel, _accuracy_of(panel)
         told = [[at.get((each, series, x), {}) for x in (0, alpha)] + [floors[each]] for each in panels]
         runs = sorted(set.intersection(*({*values} for side in told for values in side)))
         sides = np.array([[[values[run] for run in runs] for values in side] for side in told])  # side, what, run
@@ -163,14 +156,26 @@ def verdicts_above(rows: Sequence[Row], floors: Mapping[str, Mapping[int, float]
             search, classes = (sides[:, 0] - sides[:, 1])[:, kept].sum(1) / above[:, kept].sum(1)
             return float(search - classes)
 
-        everything = np.arange(len(runs))
-        alone = [
-            len(runs) * more(everything) - (len(runs) - 1) * more(np.delete(everything, run)) for run in everything
-        ]
-        estimate = student_mean(alone)
-        said = "holds" if estimate.low > 0 else "does not hold" if estimate.high < 0 else "undecided"
-        found.append(Verdict(name, series, measure, alpha, estimate, said))
+        every, count = np.arange(len(runs)), len(runs)
+        alone = [count * more(every) - (count - 1) * more(np.delete(every, run)) for run in every]
+        found.append(_verdict(panel, series, alpha, student_mean(alone)))
     return found
+
+
+def _searches(at: Mapping[Place, Any]) -> Iterator[Place]:
+    """Walk over what is shown of searches under noise."""
+    return (place for place in at if place[2] != 0 and not place[0].endswith(f", {MEASURES['accuracy']}"))
+
+
+def _accuracy_of(panel: str) -> str:
+    """Name the panel of the accuracy beside one of a search."""
+    return f"{panel.rpartition(', ')[0]}, {MEASURES['accuracy']}"
+
+
+def _verdict(panel: str, series: str, alpha: float, more: Estimate) -> Verdict:
+    name, _, measure = panel.rpartition(", ")
+    said = "holds" if more.low > 0 else "does not hold" if more.high < 0 else "undecided"
+    return Verdict(name, series, measure, alpha, more, said)
 
 
 def _falls(at: Mapping[Place, Mapping[int, float]], panel: str, series: str, alpha: float) -> dict[int, float]:
@@ -194,5 +199,5 @@ FIGURE = Figure(
     "Test accuracy on the classes trained on, and Recall@1 and MAP@R among test images of classes never seen.",
     "Search by embeddings is less robust to label noise than classification (arXiv 2205.11195).",
     Axis("α, random labels beside each right one", "log1p"), cells, rows=rows, places=places, y_title="",
-    note=lambda size: "" if size.name == "small" else size.note,
+    note=lambda size: size.note if size.name == "smoke" else "",
 )  # fmt: skip
